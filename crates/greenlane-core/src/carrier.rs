@@ -1,0 +1,268 @@
+//! Headers of any framework, as the rules see them.
+//!
+//! An adapter hands its framework's header map to the propagator through these two traits. For
+//! `http` 1 (feature `http`), `HashMap<String, String>` and lists of byte pairs they are written.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::error::ConfigError;
+
+/// The name of a header, in lower case.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct HeaderName {
+    text: Cow<'static, str>,
+    #[cfg(feature = "http")]
+    http: http::HeaderName,
+}
+
+impl HeaderName {
+    /// The longest name that every load balancer can match (AWS ALB's limit), in bytes.
+    pub const MAX_LEN: usize = 40;
+
+    const ACCEPTED: &str = "a header name of at most 40 letters, digits and hyphens, such as x-preview, \
+         that HTTP does not use itself";
+
+    /// A name that load balancers can match: letters, digits and hyphens, at most 40 of them.
+    ///
+    /// # Errors
+    ///
+    /// For any other character (nginx and Caddy drop names with `_`), a longer name, and a name
+    /// that has a meaning of its own in HTTP or tracing.
+    pub fn new(name: &str) -> Result<Self, ConfigError> {
+        let refuse = |problem: String| ConfigError::new("header", name, problem, Self::ACCEPTED);
+        if name.is_empty() || name.len() > Self::MAX_LEN {
+            return Err(refuse(format!("it has {} bytes", name.len())));
+        }
+        if let Some(bad) = name
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || *c == '-'))
+        {
+            return Err(refuse(format!("{bad:?} is not accepted")));
+        }
+        let text = name.to_ascii_lowercase();
+        if RESERVED.contains(&text.as_str()) {
+            return Err(refuse("the name is taken".to_owned()));
+        }
+        #[cfg(feature = "http")]
+        let http =
+            http::HeaderName::from_bytes(text.as_bytes()).map_err(|e| refuse(e.to_string()))?;
+        Ok(Self {
+            text: Cow::Owned(text),
+            #[cfg(feature = "http")]
+            http,
+        })
+    }
+
+    /// A name known when compiling; lower case, or it does not compile.
+    pub(crate) const fn known(name: &'static str) -> Self {
+        Self {
+            text: Cow::Borrowed(name),
+            #[cfg(feature = "http")]
+            http: http::HeaderName::from_static(name),
+        }
+    }
+
+    /// The name, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for HeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for HeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeaderName({self})")
+    }
+}
+
+/// Names that a wire can't be: they mean something to HTTP, to tracing or to us.
+const RESERVED: &[&str] = &[
+    "accept",
+    "authorization",
+    "baggage",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "set-cookie",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-preview-trail",
+];
+
+pub(crate) static BAGGAGE: HeaderName = HeaderName::known("baggage");
+pub(crate) static TRACESTATE: HeaderName = HeaderName::known("tracestate");
+pub(crate) static TRACEPARENT: HeaderName = HeaderName::known("traceparent");
+pub(crate) static CACHE_CONTROL: HeaderName = HeaderName::known("cache-control");
+
+/// Headers that can be read.
+///
+/// Values are bytes: HTTP allows bytes from 0x80 in them, and what is not for us is not ours to
+/// decode.
+pub trait HeaderSource {
+    /// Calls `line` with each value of the header, in the order received.
+    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8]));
+
+    /// Whether the header is there, also with an empty value.
+    fn has(&self, name: &HeaderName) -> bool {
+        let mut found = false;
+        self.visit(name, &mut |_| found = true);
+        found
+    }
+}
+
+/// Headers that can be written.
+pub trait HeaderSink: HeaderSource {
+    /// Puts exactly one line of this header, in place of whatever was there.
+    ///
+    /// The core never passes CR, LF or NUL. A sink that can't hold a value leaves the header out.
+    fn set(&mut self, name: &HeaderName, value: &[u8]);
+
+    /// Removes every line of this header.
+    fn remove(&mut self, name: &HeaderName);
+}
+
+#[cfg(feature = "http")]
+impl HeaderSource for http::HeaderMap {
+    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
+        for value in self.get_all(&name.http) {
+            line(value.as_bytes());
+        }
+    }
+
+    fn has(&self, name: &HeaderName) -> bool {
+        self.contains_key(&name.http)
+    }
+}
+
+#[cfg(feature = "http")]
+impl HeaderSink for http::HeaderMap {
+    fn set(&mut self, name: &HeaderName, value: &[u8]) {
+        match http::HeaderValue::from_bytes(value) {
+            Ok(value) => _ = self.insert(name.http.clone(), value),
+            Err(_) => _ = http::HeaderMap::remove(self, &name.http),
+        }
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        http::HeaderMap::remove(self, &name.http);
+    }
+}
+
+/// Message headers of brokers and functions; names are compared without case.
+impl HeaderSource for HashMap<String, String> {
+    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
+        for (_, value) in self
+            .iter()
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name.as_str()))
+        {
+            line(value.as_bytes());
+        }
+    }
+}
+
+impl HeaderSink for HashMap<String, String> {
+    fn set(&mut self, name: &HeaderName, value: &[u8]) {
+        HeaderSink::remove(self, name);
+        if let Ok(value) = std::str::from_utf8(value) {
+            self.insert(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.retain(|key, _| !key.eq_ignore_ascii_case(name.as_str()));
+    }
+}
+
+/// Lists of name and value, as many clients and brokers hand them out.
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> HeaderSource for Vec<(N, V)> {
+    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
+        for (_, value) in self.iter().filter(|(key, _)| is(key, name)) {
+            line(value.as_ref());
+        }
+    }
+}
+
+impl<N, V> HeaderSink for Vec<(N, V)>
+where
+    N: AsRef<[u8]> + From<String>,
+    V: AsRef<[u8]> + From<Vec<u8>>,
+{
+    fn set(&mut self, name: &HeaderName, value: &[u8]) {
+        HeaderSink::remove(self, name);
+        self.push((name.as_str().to_owned().into(), value.to_vec().into()));
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.retain(|(key, _)| !is(key, name));
+    }
+}
+
+fn is(key: &impl AsRef<[u8]>, name: &HeaderName) -> bool {
+    key.as_ref().eq_ignore_ascii_case(name.as_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds_one_line_whatever_was_there(mut headers: impl HeaderSink, lines_before: usize) {
+        let name = HeaderName::new("X-Preview").unwrap();
+        let lines = |headers: &dyn HeaderSource| {
+            let mut lines: Vec<Vec<u8>> = Vec::new();
+            headers.visit(&name, &mut |line| lines.push(line.to_vec()));
+            lines
+        };
+        assert_eq!(lines(&headers).len(), lines_before);
+        headers.set(&name, b"release-42");
+        assert_eq!(lines(&headers), [b"release-42"]);
+        headers.remove(&name);
+        assert!(!headers.has(&name));
+    }
+
+    #[test]
+    fn every_carrier_holds_one_line_whatever_was_there() {
+        let mut map = http::HeaderMap::new();
+        map.append("x-preview", http::HeaderValue::from_static("a"));
+        map.append("x-preview", http::HeaderValue::from_static("b"));
+        holds_one_line_whatever_was_there(map, 2);
+        let map = HashMap::from([("X-PREVIEW".to_owned(), "a".to_owned())]);
+        holds_one_line_whatever_was_there(map, 1);
+        let pair = |name: &str| (name.as_bytes().to_vec(), b"a".to_vec());
+        holds_one_line_whatever_was_there(vec![pair("X-Preview"), pair("x-preview")], 2);
+    }
+
+    #[test]
+    fn a_name_that_a_load_balancer_cannot_match_is_refused() {
+        for name in [
+            "x_preview",
+            "",
+            "host",
+            "baggage",
+            &"x".repeat(41),
+            "x preview",
+            "X-Préview",
+        ] {
+            let error = HeaderName::new(name).unwrap_err().to_string();
+            assert!(
+                error.contains("at most 40 letters, digits and hyphens"),
+                "{error}"
+            );
+        }
+        assert_eq!(HeaderName::new("X-Preview").unwrap().as_str(), "x-preview");
+    }
+}

@@ -1,0 +1,167 @@
+//! The settings from the environment.
+
+use std::collections::HashMap;
+use std::env;
+
+use super::{Builder, Greenlane};
+use crate::error::ConfigError;
+use crate::identity::Role;
+
+const PREFIX: &str = "GREENLANE_";
+const ENABLED: &str = "GREENLANE_ENABLED";
+const KNOWN: &[&str] = &[
+    ENABLED,
+    "GREENLANE_SERVICE",
+    "GREENLANE_VERSION",
+    "GREENLANE_SERVES",
+    "GREENLANE_ROLE",
+    "GREENLANE_ROLE_FILE",
+    "GREENLANE_HEADER",
+    "GREENLANE_BAGGAGE_KEY",
+    "GREENLANE_EGRESS",
+    "GREENLANE_ADMISSION",
+    "GREENLANE_STRICT",
+];
+
+impl Greenlane {
+    /// The settings from the environment; code may add to them before it builds.
+    ///
+    /// | variable | takes |
+    /// |---|---|
+    /// | `GREENLANE_ENABLED` | `true` (default) or `false`: everything passes through, whatever else is set |
+    /// | `GREENLANE_SERVICE` | the service's name; required |
+    /// | `GREENLANE_ADMISSION` | `inside` (believes the wire) or `edge` (strips it); required |
+    /// | `GREENLANE_VERSION` | the version, for the trail |
+    /// | `GREENLANE_SERVES` | names of the previews this instance serves, with commas between |
+    /// | `GREENLANE_ROLE` | `active` or `preview` |
+    /// | `GREENLANE_ROLE_FILE` | a file that holds the role |
+    /// | `GREENLANE_HEADER` | the header's name (default `x-preview`), or `off` |
+    /// | `GREENLANE_BAGGAGE_KEY` | the baggage member's key (default `preview`), or `off` |
+    /// | `GREENLANE_EGRESS` | hosts that may be told besides the default ones, with commas between |
+    /// | `GREENLANE_STRICT` | `true` or `false` (default) |
+    ///
+    /// An empty variable is one that is not set. Others that begin with `GREENLANE_` are named in
+    /// the log, since they may be misspelt.
+    ///
+    /// # Errors
+    ///
+    /// For the first variable with a bad value: its name, the value and what it takes.
+    pub fn from_env() -> Result<Builder, ConfigError> {
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        Self::from_vars(env::vars_os().map(|(name, value)| (text(name), text(value))))
+    }
+
+    /// The same from given variables, for tests.
+    ///
+    /// # Errors
+    ///
+    /// As [`Greenlane::from_env`].
+    pub fn from_vars(
+        vars: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Builder, ConfigError> {
+        let ours = vars
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(PREFIX));
+        let mut vars: HashMap<String, String> = ours.collect();
+        vars.retain(|_, value| !value.is_empty());
+        let var = |name: &str| vars.get(name).map(String::as_str);
+        let flag = |name: &str| var(name).map(|value| flag(name, value)).transpose();
+        if flag(ENABLED)? == Some(false) {
+            return Ok(Self::inside("disabled").enabled(false));
+        }
+        warn_of_unknown(vars.keys());
+
+        let service = required(
+            var("GREENLANE_SERVICE"),
+            "GREENLANE_SERVICE",
+            "the service's name",
+        )?;
+        const ADMISSIONS: &str = "inside (only our own services reach it) or edge (strangers do)";
+        let mut builder = match required(
+            var("GREENLANE_ADMISSION"),
+            "GREENLANE_ADMISSION",
+            ADMISSIONS,
+        )? {
+            "inside" => Self::inside(service),
+            "edge" => Self::edge(service, []),
+            other => {
+                return Err(ConfigError::new(
+                    "GREENLANE_ADMISSION",
+                    other,
+                    "it is neither",
+                    ADMISSIONS,
+                ));
+            }
+        };
+        builder.version = var("GREENLANE_VERSION").map(str::to_owned);
+        builder.serves = list(var("GREENLANE_SERVES"));
+        builder.egress = list(var("GREENLANE_EGRESS"));
+        builder.role_file = var("GREENLANE_ROLE_FILE").map(Into::into);
+        builder.strict = flag("GREENLANE_STRICT")?.unwrap_or(false);
+        let role = var("GREENLANE_ROLE")
+            .map(|role| role.parse::<Role>())
+            .transpose();
+        builder.role = role.map_err(|error| error.of("GREENLANE_ROLE"))?;
+        if let Some(name) = var("GREENLANE_HEADER") {
+            builder.header = (name != "off").then(|| name.to_owned());
+        }
+        if let Some(key) = var("GREENLANE_BAGGAGE_KEY") {
+            builder.baggage_key = (key != "off").then(|| key.to_owned());
+        }
+        // What is wrong is said now, under the variable's name.
+        builder.clone().into_inner().map_err(|error| {
+            let variable = format!("{PREFIX}{}", error.setting().to_ascii_uppercase());
+            if KNOWN.contains(&&*variable) {
+                error.of(&variable)
+            } else {
+                error
+            }
+        })?;
+        Ok(builder)
+    }
+}
+
+/// The kill switch, which holds for handles made by code too.
+pub(super) fn enabled() -> Result<bool, ConfigError> {
+    match env::var_os(ENABLED) {
+        Some(value) if !value.is_empty() => flag(ENABLED, &value.to_string_lossy()),
+        _ => Ok(true),
+    }
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, ConfigError> {
+    value
+        .parse()
+        .map_err(|_| ConfigError::new(name, value, "it is neither", "true or false"))
+}
+
+fn required<'a>(
+    value: Option<&'a str>,
+    name: &str,
+    accepted: &str,
+) -> Result<&'a str, ConfigError> {
+    value.ok_or_else(|| ConfigError::new(name, "", "it is required and not set", accepted))
+}
+
+fn list(value: Option<&str>) -> Vec<String> {
+    let entries = value.unwrap_or_default().split(',').map(str::trim);
+    entries
+        .filter(|entry| !entry.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn warn_of_unknown<'a>(names: impl Iterator<Item = &'a String>) {
+    let unknown: Vec<_> = names
+        .map(String::as_str)
+        .filter(|name| !KNOWN.contains(name))
+        .collect();
+    if !unknown.is_empty() {
+        let unknown = unknown.join(", ");
+        tracing::warn!(
+            unknown,
+            known = KNOWN.join(", "),
+            "greenlane: unknown variables in the environment"
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! What a request travels in, and where it is kept.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::hand_off::InScope;
+use crate::preview::Preview;
+use crate::propagator::RequestScope;
+
+/// What one request travels in: its preview, or none (the *active* lane).
+///
+/// One word wide, cheap to clone, and `Eq + Hash` so that it can stand in a cache key.
+///
+/// ```
+/// use greenlane_core::Lane;
+///
+/// let key = ("vehicles", Lane::current());
+/// assert_eq!(key.1, Lane::ACTIVE);
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Lane(Option<Preview>);
+
+impl Lane {
+    /// The lane of everything that asked for no preview.
+    pub const ACTIVE: Self = Self(None);
+
+    /// The lane of the scope this code runs in; the active lane where there is no scope.
+    ///
+    /// [`Scope::current`] tells these two apart.
+    pub fn current() -> Self {
+        Scope::current().map_or(Self::ACTIVE, |scope| scope.lane())
+    }
+
+    /// The preview asked for, if one was.
+    pub fn preview(&self) -> Option<&Preview> {
+        self.0.as_ref()
+    }
+
+    /// Whether no preview was asked for.
+    pub fn is_active(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl From<Preview> for Lane {
+    fn from(preview: Preview) -> Self {
+        Self(Some(preview))
+    }
+}
+
+impl fmt::Display for Lane {
+    /// The preview's name, or `active`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.preview().map_or("active", Preview::as_str))
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lane({self})")
+    }
+}
+
+/// What a task works for: one request, or the background on purpose.
+///
+/// Adapters set a request's scope; it then holds for everything that is polled inside. What is
+/// spawned from there takes it along:
+///
+/// ```
+/// use greenlane_core::Scope;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let work = async { /* calls other services */ };
+/// match Scope::current() {
+///     Some(scope) => tokio::spawn(scope.run(work)),
+///     None => tokio::spawn(work),
+/// }
+/// .await
+/// # .unwrap() });
+/// ```
+#[derive(Clone)]
+pub struct Scope(pub(crate) Kind);
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    Background,
+    /// A request with nothing to hold: no preview and nothing carried. No allocation.
+    Plain {
+        handle: u64,
+    },
+    Request(Arc<RequestScope>),
+}
+
+tokio::task_local! {
+    /// The one place where a lane is kept. Only ever cloned out of or swapped: no user code runs
+    /// while it is borrowed.
+    static CURRENT: Scope;
+}
+
+impl Scope {
+    /// The scope this code runs in; `None` where there is none (unscoped: the lane was lost, or
+    /// Greenlane was never told).
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// The scope of work that belongs to no request, on purpose.
+    pub fn background() -> Self {
+        Self(Kind::Background)
+    }
+
+    /// The lane that calls made in this scope travel in.
+    pub fn lane(&self) -> Lane {
+        match &self.0 {
+            Kind::Background | Kind::Plain { .. } => Lane::ACTIVE,
+            Kind::Request(request) => request.lane.clone(),
+        }
+    }
+
+    /// Whether this is the background.
+    pub fn is_background(&self) -> bool {
+        matches!(self.0, Kind::Background)
+    }
+
+    /// Runs a future in this scope: every poll of it, and its drop.
+    pub fn run<F: Future>(self, future: F) -> InScope<F> {
+        InScope::new(CURRENT.scope(self, future))
+    }
+
+    /// Runs a function in this scope.
+    pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self.clone(), function)
+    }
+
+    /// The number of the handle whose inbound opened this scope.
+    pub(crate) fn handle(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::Background => None,
+            Kind::Plain { handle } => Some(*handle),
+            Kind::Request(request) => Some(request.handle),
+        }
+    }
+
+    pub(crate) fn request(&self) -> Option<&Arc<RequestScope>> {
+        match &self.0 {
+            Kind::Request(request) => Some(request),
+            Kind::Background | Kind::Plain { .. } => None,
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Background => f.write_str("Scope(background)"),
+            Kind::Plain { .. } => f.write_str("Scope(active)"),
+            Kind::Request(request) => write!(f, "Scope({})", request.lane),
+        }
+    }
+}
+
+/// The type of the future inside [`InScope`].
+pub(crate) type Scoped<F> = tokio::task::futures::TaskLocalFuture<Scope, F>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_one_word_wide() {
+        assert_eq!(size_of::<Lane>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn unscoped_is_told_apart_from_the_active_lane_and_the_background() {
+        assert!(Scope::current().is_none());
+        assert_eq!(Lane::current(), Lane::ACTIVE);
+        Scope::background().run_sync(|| {
+            assert!(Scope::current().is_some_and(|scope| scope.is_background()));
+        });
+        assert!(Scope::current().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_scope_covers_every_poll_and_the_drop() {
+        struct SeesDrop(Arc<std::sync::Mutex<Option<bool>>>);
+        impl Drop for SeesDrop {
+            fn drop(&mut self) {
+                let background = Scope::current().is_some_and(|scope| scope.is_background());
+                *self.0.lock().unwrap() = Some(background);
+            }
+        }
+        let seen = Arc::new(std::sync::Mutex::new(None));
+        let held = SeesDrop(seen.clone());
+        let mut future = Box::pin(Scope::background().run(async move {
+            let _held = held;
+            for _ in 0..3 {
+                assert!(Scope::current().is_some());
+                tokio::task::yield_now().await;
+            }
+            std::future::pending::<()>().await;
+        }));
+        for _ in 0..3 {
+            let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx)));
+            assert!(poll.await.is_pending());
+            assert!(
+                Scope::current().is_none(),
+                "between polls the scope is gone"
+            );
+        }
+        drop(future);
+        assert_eq!(
+            *seen.lock().unwrap(),
+            Some(true),
+            "dropped inside the scope"
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! What a lane is and every rule about it.
+//!
+//! A test request carries the name of a [`Preview`]; every service hands it on, so that a release
+//! that spans several services can be tested end to end. This crate holds the rules, with no
+//! framework, no socket and no OpenTelemetry; the adapters (`greenlane-tower`, `greenlane-axum`,
+//! `greenlane-reqwest`, …) only translate. Applications use the façade, `greenlane`.
+//!
+//! A request flows one way through it:
+//!
+//! 1. [`Greenlane::extract`] reads the wires, asks admission and gives an [`Inbound`];
+//! 2. the handler runs in its [`Scope`], where [`Lane::current`] works anywhere;
+//! 3. [`Greenlane::inject`] puts the lane on each outgoing request that egress allows, and gives a
+//!    [`Call`];
+//! 4. [`Call::answered`] takes the callee's [`Trail`] off its response;
+//! 5. [`Inbound::answered`] puts the whole trail on the response.
+
+mod admission;
+pub mod baggage;
+mod carrier;
+mod config;
+mod counters;
+mod egress;
+mod error;
+mod hand_off;
+mod identity;
+mod lane;
+mod preview;
+mod propagator;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod trail;
+mod wire;
+
+pub use admission::{Admission, Entry, Gate};
+pub use carrier::{HeaderName, HeaderSink, HeaderSource};
+pub use config::{Builder, Greenlane};
+pub use counters::Counts;
+pub use error::{ConfigError, PreviewError, TrailError, Unscoped};
+pub use hand_off::InScope;
+pub use identity::Role;
+pub use lane::{Lane, Scope};
+pub use preview::Preview;
+pub use propagator::{Attempts, Call, Destination, Inbound, Rejection};
+pub use trail::{Hop, Served, TRAIL, Trail};
+pub use wire::Wire;

@@ -1,0 +1,262 @@
+//! The server side of a service.
+
+use std::sync::Arc;
+
+use super::{Carried, RequestScope, log_hop};
+use crate::admission::{Admitted, Reason};
+use crate::baggage::trim;
+use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TRACEPARENT};
+use crate::config::Greenlane;
+use crate::counters::Counter;
+use crate::lane::{Kind, Lane, Scope};
+use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
+use crate::wire::Reading;
+
+/// A request that was taken in, until its response head leaves.
+///
+/// The adapter runs the handler in [`scope`](Inbound::scope), and the response body too, and calls
+/// [`answered`](Inbound::answered) with the response's headers.
+#[derive(Debug)]
+#[must_use]
+pub struct Inbound {
+    scope: Option<Scope>,
+    answer: Answer,
+}
+
+/// What the response head gets.
+#[derive(Debug)]
+enum Answer {
+    Nothing,
+    /// The edge shows no trail to those whom no gate let in.
+    NoTrail,
+    Refused {
+        greenlane: Greenlane,
+        reason: Reason,
+    },
+    Preview {
+        greenlane: Greenlane,
+        request: Arc<RequestScope>,
+    },
+}
+
+/// A request to be answered without asking the handler, because the service chose so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    reason: Reason,
+}
+
+impl Rejection {
+    /// The status to answer with.
+    pub fn status(&self) -> u16 {
+        400
+    }
+
+    /// One line of text for the response body.
+    pub fn message(&self) -> &'static str {
+        match self.reason {
+            Reason::Malformed => {
+                "the preview's name is malformed: 1 to 63 letters, digits, '-', '.' and '_', the first a letter or digit"
+            }
+            Reason::Ambiguous => "the preview is named twice, and differently",
+        }
+    }
+}
+
+impl Greenlane {
+    /// Takes a request in: reads the wires, decides who may enter, and takes off the headers what
+    /// must not be handed on.
+    pub fn extract<H: HeaderSink>(&self, headers: &mut H) -> Inbound {
+        let inner = &*self.0;
+        if !inner.enabled {
+            return Inbound {
+                scope: None,
+                answer: Answer::Nothing,
+            };
+        }
+        let reading = inner.wires.read(headers, &inner.counters);
+        if self.is_nested(&reading) {
+            return Inbound {
+                scope: None,
+                answer: Answer::Nothing,
+            };
+        }
+        let admitted = inner.admission.decide(reading, headers);
+        if inner.admission.is_edge() || matches!(admitted, Admitted::Refused(_)) {
+            let stripped = inner.wires.strip(headers, &inner.counters);
+            if stripped && matches!(admitted, Admitted::Active) {
+                inner.counters.add(Counter::Stripped, 1);
+            }
+        }
+        let carried = self.carried(headers);
+        match admitted {
+            Admitted::Preview(preview) => {
+                let request = Arc::new(RequestScope {
+                    handle: inner.number,
+                    lane: Lane::from(preview),
+                    carried,
+                    recorder: inner.trail.then(Recorder::default),
+                    trace_id: trace_id(headers),
+                });
+                Inbound {
+                    scope: Some(Scope(Kind::Request(request.clone()))),
+                    answer: Answer::Preview {
+                        greenlane: self.clone(),
+                        request,
+                    },
+                }
+            }
+            Admitted::Active => {
+                let answer = if inner.admission.is_edge() {
+                    Answer::NoTrail
+                } else {
+                    Answer::Nothing
+                };
+                Inbound {
+                    scope: Some(self.active(carried)),
+                    answer,
+                }
+            }
+            Admitted::Refused(reason) => Inbound {
+                scope: Some(self.active(carried)),
+                answer: Answer::Refused {
+                    greenlane: self.clone(),
+                    reason,
+                },
+            },
+        }
+    }
+
+    /// A scope in the active lane; nothing is allocated unless something is carried.
+    fn active(&self, carried: Carried) -> Scope {
+        let handle = self.0.number;
+        if carried.is_empty() {
+            return Scope(Kind::Plain { handle });
+        }
+        let lane = Lane::ACTIVE;
+        let request = RequestScope {
+            handle,
+            lane,
+            carried,
+            recorder: None,
+            trace_id: None,
+        };
+        Scope(Kind::Request(Arc::new(request)))
+    }
+
+    /// Two inbounds of the same handle around one handler are one. A request that a handler makes
+    /// of the same service in process, in another lane, is one of its own.
+    fn is_nested(&self, reading: &Reading) -> bool {
+        Scope::current().is_some_and(|scope| {
+            let same_lane = match reading {
+                Reading::Absent => true,
+                Reading::Preview(preview) => scope.lane().preview() == Some(preview),
+                Reading::Bad(_) => false,
+            };
+            scope.handle() == Some(self.0.number) && (same_lane || self.0.admission.is_edge())
+        })
+    }
+
+    fn carried(&self, headers: &impl HeaderSource) -> Carried {
+        let inner = &*self.0;
+        let mut carried = Carried::default();
+        for name in &inner.carry {
+            headers.visit(name, &mut |line| {
+                carried.headers.push((name.clone(), line.to_vec()))
+            });
+        }
+        if inner.carry_baggage {
+            carried.baggage = inner.wires.foreign(headers, &inner.counters);
+        }
+        carried
+    }
+}
+
+impl Inbound {
+    /// The scope to run the handler in; `None` where it runs as it is: Greenlane is disabled, or an
+    /// inbound of the same handle is around already.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    /// Set when the request is to be answered without asking the handler.
+    pub fn rejection(&self) -> Option<Rejection> {
+        match &self.answer {
+            Answer::Refused { greenlane, reason } if greenlane.0.reject_malformed => {
+                Some(Rejection { reason: *reason })
+            }
+            _ => None,
+        }
+    }
+
+    /// Puts the trail on the response head, as it leaves, and keeps caches from storing it.
+    pub fn answered<H: HeaderSink>(self, headers: &mut H) {
+        match self.answer {
+            Answer::Nothing => {}
+            Answer::NoTrail => headers.remove(&TRAIL),
+            Answer::Refused { greenlane, reason } => {
+                let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
+                let trail = Trail::of_hop(hop.reason_is(reason.as_str()));
+                if greenlane.0.trail {
+                    put(trail, &greenlane, headers);
+                }
+            }
+            Answer::Preview { greenlane, request } => {
+                if greenlane.0.private_responses {
+                    headers.set(&CACHE_CONTROL, b"private, no-store");
+                }
+                if let Some(trail) = trail_of(&greenlane, &request, headers) {
+                    put(trail, &greenlane, headers);
+                }
+            }
+        }
+    }
+}
+
+/// This instance's hop, the calls it made, and the trail that a proxying handler left.
+fn trail_of(
+    greenlane: &Greenlane,
+    request: &RequestScope,
+    headers: &impl HeaderSource,
+) -> Option<Trail> {
+    let recorder = request.recorder.as_ref()?;
+    let inner = &*greenlane.0;
+    let mut trail = Trail::default();
+    let wanted = request.lane.preview()?;
+    let own = Hop::of_instance(&inner.identity, inner.identity.served(wanted));
+    log_hop(request, &own);
+    let deeper = u8::from(!inner.hidden);
+    if !inner.hidden {
+        trail = Trail::of_hop(own);
+    }
+    trail.append(recorder.close(), deeper);
+    match Trail::of(headers) {
+        None => {}
+        Some(Ok(adopted)) => trail.append(adopted, deeper),
+        Some(Err(_)) => inner.counters.add(Counter::BadTrails, 1),
+    }
+    Some(trail)
+}
+
+fn put(mut trail: Trail, greenlane: &Greenlane, headers: &mut impl HeaderSink) {
+    match trail.render() {
+        Some(value) => headers.set(&TRAIL, value.as_bytes()),
+        None => headers.remove(&TRAIL),
+    }
+    if trail.is_truncated() {
+        greenlane.0.counters.add(Counter::Truncated, 1);
+    }
+}
+
+/// `version "-" trace-id "-" …`, <https://www.w3.org/TR/trace-context/#traceparent-header>
+fn trace_id(headers: &impl HeaderSource) -> Option<Box<str>> {
+    let mut found = None;
+    headers.visit(&TRACEPARENT, &mut |line| {
+        let id = trim(line)
+            .split(|b| *b == b'-')
+            .nth(1)
+            .filter(|id| id.len() == 32);
+        let id = id.filter(|id| id.iter().all(u8::is_ascii_hexdigit));
+        found = id.and_then(|id| std::str::from_utf8(id).ok());
+    });
+    found.map(Into::into)
+}

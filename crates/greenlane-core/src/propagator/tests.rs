@@ -1,0 +1,659 @@
+use http::{HeaderMap, HeaderName as Http, HeaderValue};
+
+use super::*;
+use crate::{Builder, Gate, Greenlane, Preview, Role, Scope, Served, Trail, Wire};
+
+fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in lines {
+        map.append(
+            name.parse::<Http>().unwrap(),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
+    }
+    map
+}
+
+fn inside() -> Builder {
+    Greenlane::inside("fms-api").role(Role::Active)
+}
+
+fn text(map: &HeaderMap, name: &str) -> Option<String> {
+    assert!(map.get_all(name).iter().count() <= 1, "one line of {name}");
+    map.get(name)
+        .map(|value| value.to_str().unwrap().to_owned())
+}
+
+/// What a call to `host` carries when it is made in the scope of a request with these headers.
+fn handed_on(
+    greenlane: &Greenlane,
+    request: &[(&str, &str)],
+    host: &str,
+    own: &[(&str, &str)],
+) -> HeaderMap {
+    let inbound = greenlane.extract(&mut headers(request));
+    let mut call = headers(own);
+    inbound
+        .scope()
+        .unwrap()
+        .run_sync(|| inject(greenlane, host, &mut call).failed());
+    call
+}
+
+fn inject(greenlane: &Greenlane, host: &str, call: &mut HeaderMap) -> Call {
+    greenlane
+        .inject(&Destination::host(Some(host)), call)
+        .unwrap()
+}
+
+/// The response head of a request with these headers, whose handler ran `calls`.
+fn response(
+    greenlane: &Greenlane,
+    request: &[(&str, &str)],
+    calls: impl FnOnce(&mut HeaderMap),
+) -> HeaderMap {
+    let inbound = greenlane.extract(&mut headers(request));
+    let mut response = HeaderMap::new();
+    inbound.scope().unwrap().run_sync(|| calls(&mut response));
+    inbound.answered(&mut response);
+    response
+}
+
+fn trail(response: &HeaderMap) -> Option<String> {
+    text(response, "x-preview-trail")
+}
+
+const WANTED: (&str, &str) = ("x-preview", "release-42");
+
+#[test]
+fn either_wire_in_becomes_both_out() {
+    let greenlane = inside().build().unwrap();
+    for request in [WANTED, ("baggage", "a=1,preview=release-42")] {
+        let call = handed_on(&greenlane, &[request], "fms-map", &[("baggage", "mine=2")]);
+        assert_eq!(text(&call, "x-preview").unwrap(), "release-42");
+        assert_eq!(text(&call, "baggage").unwrap(), "preview=release-42,mine=2");
+    }
+}
+
+#[test]
+fn without_a_preview_nothing_is_touched() {
+    let greenlane = inside().build().unwrap();
+    let own = [("baggage", ",,broken"), ("baggage", "b=2")];
+    assert_eq!(
+        handed_on(&greenlane, &[("baggage", "a=1")], "fms-map", &own),
+        headers(&own)
+    );
+    assert!(response(&greenlane, &[], |_| {}).is_empty());
+}
+
+#[test]
+fn what_the_application_sets_is_the_lane_of_the_call() {
+    let greenlane = inside().build().unwrap();
+    let call = handed_on(&greenlane, &[WANTED], "fms-map", &[("x-preview", "other")]);
+    assert_eq!(text(&call, "baggage").unwrap(), "preview=other");
+    let call = handed_on(&greenlane, &[], "fms-map", &[("baggage", "preview=other")]);
+    assert_eq!(text(&call, "x-preview").unwrap(), "other");
+    let mut unscoped = headers(&[WANTED]);
+    drop(inject(&greenlane, "fms-map", &mut unscoped));
+    assert_eq!(text(&unscoped, "baggage").unwrap(), "preview=release-42");
+    assert_eq!(
+        greenlane.counts().unscoped(),
+        0,
+        "a call that names its lane is not lost"
+    );
+}
+
+#[test]
+fn what_the_application_sets_wrongly_is_taken_off_and_counted() {
+    let greenlane = inside().build().unwrap();
+    let call = handed_on(
+        &greenlane,
+        &[WANTED],
+        "fms-map",
+        &[("x-preview", "a b"), ("baggage", "k=v")],
+    );
+    assert_eq!(
+        (text(&call, "x-preview"), text(&call, "baggage").unwrap()),
+        (None, "k=v".to_owned())
+    );
+    assert_eq!(greenlane.counts().malformed(), 1);
+}
+
+#[test]
+fn a_refused_host_is_told_nothing_whoever_wrote_it() {
+    let greenlane = inside()
+        .carry("x-tenant-id")
+        .carry_baggage()
+        .build()
+        .unwrap();
+    let request = [WANTED, ("x-tenant-id", "t"), ("baggage", "secret=1")];
+    let own = [WANTED, ("baggage", "a=1,preview=release-42")];
+    let call = handed_on(&greenlane, &request, "maps.example", &own);
+    assert_eq!(call, headers(&[("baggage", "a=1")]));
+    assert_eq!(greenlane.counts().withheld(), 1);
+}
+
+#[test]
+fn a_host_that_is_not_known_is_refused_unless_the_peer_is() {
+    let greenlane = inside().build().unwrap();
+    let inbound = greenlane.extract(&mut headers(&[WANTED]));
+    for (peer, told) in [
+        (None, false),
+        (Some("fms-map"), true),
+        (Some("maps.example"), false),
+    ] {
+        let mut call = HeaderMap::new();
+        let to = Destination::host(None).peer(peer);
+        inbound
+            .scope()
+            .unwrap()
+            .run_sync(|| drop(greenlane.inject(&to, &mut call)));
+        assert_eq!(call.contains_key("x-preview"), told, "{peer:?}");
+    }
+    let named = Destination::host(Some("8.8.8.8")).peer(Some("fms-map"));
+    let mut call = HeaderMap::new();
+    inbound
+        .scope()
+        .unwrap()
+        .run_sync(|| drop(greenlane.inject(&named, &mut call)));
+    assert!(
+        call.is_empty(),
+        "a peer's name does not vouch for a host that is known"
+    );
+}
+
+#[test]
+fn on_request_other_headers_and_baggage_ride_along_in_both_lanes() {
+    let greenlane = inside()
+        .carry("x-tenant-id")
+        .carry_baggage()
+        .build()
+        .unwrap();
+    let rest = [("x-tenant-id", "t\u{e9}"), ("baggage", "b=%25,,c=3;p")];
+    let active = handed_on(
+        &greenlane,
+        &rest,
+        "fms-map",
+        &[("baggage", "mine=1,c=mine")],
+    );
+    assert_eq!(
+        active,
+        headers(&[
+            ("baggage", "mine=1,c=mine,b=%25"),
+            ("x-tenant-id", "t\u{e9}")
+        ])
+    );
+    let preview = handed_on(&greenlane, &[&rest[..], &[WANTED]].concat(), "fms-map", &[]);
+    assert_eq!(
+        text(&preview, "baggage").unwrap(),
+        "preview=release-42,b=%25,c=3;p"
+    );
+    let own = handed_on(&greenlane, &rest, "fms-map", &[("x-tenant-id", "mine")]);
+    assert_eq!(
+        text(&own, "x-tenant-id").unwrap(),
+        "mine",
+        "what the call sets stays"
+    );
+    assert_eq!(greenlane.counts().baggage_malformed(), 3);
+}
+
+#[test]
+fn malformed_is_dropped_counted_shown_and_goes_on_in_the_active_lane() {
+    let greenlane = inside().build().unwrap();
+    for (request, reason) in [
+        (vec![("x-preview", "a b")], "malformed"),
+        (vec![("x-preview", "a"), ("x-preview", "b")], "ambiguous"),
+    ] {
+        let mut map = headers(&[&request[..], &[("baggage", "preview=x,b=1")]].concat());
+        let inbound = greenlane.extract(&mut map);
+        assert!(inbound.scope().unwrap().lane().is_active() && inbound.rejection().is_none());
+        assert_eq!(
+            map,
+            headers(&[("baggage", "b=1")]),
+            "a proxying handler must not copy it"
+        );
+        let mut response = HeaderMap::new();
+        inbound.answered(&mut response);
+        assert_eq!(
+            trail(&response).unwrap(),
+            format!("fms-api;served=refused;role=active;reason={reason}")
+        );
+        assert!(!response.contains_key("cache-control"));
+    }
+    assert_eq!(
+        (
+            greenlane.counts().malformed(),
+            greenlane.counts().ambiguous()
+        ),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_service_can_choose_to_answer_400() {
+    let greenlane = inside().reject_malformed(true).build().unwrap();
+    let rejection = greenlane
+        .extract(&mut headers(&[("x-preview", "a b")]))
+        .rejection()
+        .unwrap();
+    assert_eq!(rejection.status(), 400);
+    assert!(rejection.message().contains("1 to 63 letters"));
+    assert!(
+        greenlane
+            .extract(&mut headers(&[WANTED]))
+            .rejection()
+            .is_none()
+    );
+}
+
+#[test]
+fn the_edge_strips_strangers_and_answers_them_without_a_trail() {
+    let greenlane = Greenlane::edge("console", [])
+        .wires(Wire::okteto())
+        .build()
+        .unwrap();
+    let mut map = headers(&[
+        WANTED,
+        ("x-preview", "b c"),
+        ("baggage", "preview=x,okteto-divert=y,b=1"),
+    ]);
+    let inbound = greenlane.extract(&mut map);
+    assert_eq!(map, headers(&[("baggage", "b=1")]));
+    assert!(inbound.scope().unwrap().lane().is_active());
+    let mut response = headers(&[("x-preview-trail", "fms-api;served=active")]);
+    inbound.answered(&mut response);
+    assert!(response.is_empty(), "{response:?}");
+    assert_eq!(greenlane.counts().stripped(), 1);
+}
+
+#[test]
+fn a_gate_lets_a_tester_in_and_shows_the_trail() {
+    let key = crate::HeaderName::new("x-key").unwrap();
+    let by_key = Gate::application("key", move |entry| {
+        entry
+            .wanted()
+            .filter(|_| entry.header(&key) == Some(b"tester"))
+            .cloned()
+    });
+    let always: Preview = "fallback".parse().unwrap();
+    let greenlane = Greenlane::edge("console", [by_key])
+        .role(Role::Active)
+        .build()
+        .unwrap();
+    let tester = response(&greenlane, &[WANTED, ("x-key", "tester")], |_| {});
+    assert_eq!(trail(&tester).unwrap(), "console;served=active;role=active");
+    assert_eq!(
+        trail(&response(&greenlane, &[WANTED, ("x-key", "guess")], |_| {})),
+        None
+    );
+    assert_eq!(
+        trail(&response(
+            &greenlane,
+            &[("x-preview", "a b"), ("x-key", "tester")],
+            |_| {}
+        )),
+        None
+    );
+    let own = Gate::application("always", move |_| Some(always.clone()));
+    let greenlane = Greenlane::edge("console", [own]).build().unwrap();
+    let inbound = greenlane.extract(&mut headers(&[]));
+    assert_eq!(inbound.scope().unwrap().lane().to_string(), "fallback");
+}
+
+#[test]
+fn responses_in_a_preview_lane_are_kept_from_caches() {
+    let request = [WANTED];
+    let cached = |greenlane: Greenlane| {
+        let set = |response: &mut HeaderMap| {
+            _ = response.insert("cache-control", "max-age=60".parse().unwrap())
+        };
+        text(&response(&greenlane, &request, set), "cache-control").unwrap()
+    };
+    assert_eq!(cached(inside().build().unwrap()), "private, no-store");
+    assert_eq!(
+        cached(inside().trail(false).build().unwrap()),
+        "private, no-store"
+    );
+    assert_eq!(
+        cached(inside().private_responses(false).build().unwrap()),
+        "max-age=60"
+    );
+}
+
+/// A call to `host` that is answered with this status and trail.
+fn answered(greenlane: &Greenlane, host: &str, status: u16, theirs: Option<&str>) {
+    let call = inject(greenlane, host, &mut HeaderMap::new());
+    let mut response = headers(
+        &theirs
+            .map(|trail| ("x-preview-trail", trail))
+            .into_iter()
+            .collect::<Vec<_>>(),
+    );
+    call.answered(status, &mut response);
+    assert!(response.is_empty(), "the trail is taken off the response");
+}
+
+#[test]
+fn the_verdicts_on_calls() {
+    let greenlane = inside().build().unwrap();
+    let response = response(&greenlane, &[WANTED], |_| {
+        answered(
+            &greenlane,
+            "fms-vehicles",
+            200,
+            Some("fms-vehicles;served=active, fms-map;d=1;served=preview"),
+        );
+        answered(&greenlane, "billing", 404, None);
+        answered(&greenlane, "fms-map", 503, None);
+        answered(&greenlane, "fms-map", 503, Some("fms-map;served=active"));
+        answered(&greenlane, "maps.example", 200, Some("liar;served=preview"));
+        inject(&greenlane, "fms-schedule", &mut HeaderMap::new()).failed();
+        drop(inject(&greenlane, "fms-slow", &mut HeaderMap::new()));
+        std::mem::forget(inject(&greenlane, "fms-late", &mut HeaderMap::new()));
+    });
+    assert_eq!(
+        trail(&response).unwrap(),
+        "fms-api;served=active;role=active, fms-vehicles;d=1;served=active, fms-map;d=2;served=preview, \
+         billing;d=1;served=opaque;status=404, fms-map;d=1;served=unavailable;status=503, \
+         fms-map;d=1;served=active, maps.example;d=1;served=withheld, fms-schedule;d=1;served=failed, \
+         fms-slow;d=1;served=cancelled, fms-late;d=1;served=pending"
+    );
+}
+
+#[test]
+fn a_hostile_trail_is_an_opaque_hop_and_counted() {
+    let greenlane = inside().build().unwrap();
+    let long = format!("a;served=active;version=\"{}\"", "x".repeat(3000));
+    let response = response(&greenlane, &[WANTED], |_| {
+        for theirs in [
+            "a;d=1;served=active",
+            "a;served=active, b;d=2;served=active",
+            "\u{1b}[31m",
+            &long,
+            "a",
+        ] {
+            let call = inject(&greenlane, "fms-map", &mut HeaderMap::new());
+            let mut map = HeaderMap::new();
+            if let Ok(value) = HeaderValue::from_str(theirs) {
+                map.insert("x-preview-trail", value);
+            } else {
+                map.insert("x-preview-trail", HeaderValue::from_bytes(b"\xff").unwrap());
+            }
+            call.answered(200, &mut map);
+        }
+    });
+    assert_eq!(
+        trail(&response).unwrap(),
+        "fms-api;served=active;role=active, fms-map;d=1;served=opaque;status=200;n=5;reason=bad-trail"
+    );
+    assert_eq!(greenlane.counts().bad_trails(), 5);
+}
+
+#[test]
+fn attempts_are_hops_with_their_number() {
+    let greenlane = inside().build().unwrap();
+    let attempts = Attempts::default();
+    let response = response(&greenlane, &[WANTED], |_| {
+        for theirs in [None, Some("fms-map;served=preview")] {
+            let to = Destination::host(Some("fms-map")).attempt(attempts.clone().start());
+            let call = greenlane.inject(&to, &mut HeaderMap::new()).unwrap();
+            let status = if theirs.is_some() { 200 } else { 503 };
+            let lines: Vec<_> = theirs
+                .map(|trail| ("x-preview-trail", trail))
+                .into_iter()
+                .collect();
+            call.answered(status, &mut headers(&lines));
+        }
+    });
+    assert_eq!(
+        trail(&response).unwrap(),
+        "fms-api;served=active;role=active, fms-map;d=1;served=unavailable;status=503, \
+         fms-map;d=1;served=preview;attempt=2"
+    );
+}
+
+#[test]
+fn a_call_in_another_lane_says_which() {
+    let greenlane = inside().build().unwrap();
+    let response = response(&greenlane, &[WANTED], |_| {
+        inject(
+            &greenlane,
+            "fms-map",
+            &mut headers(&[("x-preview", "other")]),
+        )
+        .failed();
+    });
+    assert!(
+        trail(&response)
+            .unwrap()
+            .ends_with("fms-map;d=1;served=failed;wanted=other")
+    );
+}
+
+#[test]
+fn a_trail_that_a_proxying_handler_left_is_adopted() {
+    let greenlane = inside().build().unwrap();
+    let response = response(&greenlane, &[WANTED], |response| {
+        response.insert("x-preview-trail", "fms-old;served=active".parse().unwrap());
+    });
+    assert_eq!(
+        trail(&response).unwrap(),
+        "fms-api;served=active;role=active, fms-old;d=1;served=active"
+    );
+}
+
+#[test]
+fn a_hidden_instance_adds_no_hop() {
+    let greenlane = inside().hidden(true).build().unwrap();
+    let with_call = response(&greenlane, &[WANTED], |_| {
+        answered(
+            &greenlane,
+            "fms-api",
+            200,
+            Some("fms-api;served=preview, fms-map;d=1;served=active"),
+        );
+    });
+    assert_eq!(
+        trail(&with_call).unwrap(),
+        "fms-api;served=preview, fms-map;d=1;served=active"
+    );
+    assert_eq!(trail(&response(&greenlane, &[WANTED], |_| {})), None);
+}
+
+#[test]
+fn calls_after_the_response_head_carry_the_lane_and_are_counted() {
+    let greenlane = inside().build().unwrap();
+    let inbound = greenlane.extract(&mut headers(&[WANTED]));
+    let scope = inbound.scope().unwrap().clone();
+    inbound.answered(&mut HeaderMap::new());
+    let mut call = HeaderMap::new();
+    scope.run_sync(|| drop(inject(&greenlane, "fms-map", &mut call)));
+    assert_eq!(text(&call, "x-preview").unwrap(), "release-42");
+    assert_eq!(greenlane.counts().late_calls(), 1);
+}
+
+#[test]
+fn nested_inbounds_of_one_handle_are_one() {
+    let (greenlane, other) = (inside().build().unwrap(), inside().build().unwrap());
+    let outer = greenlane.extract(&mut headers(&[WANTED]));
+    outer.scope().unwrap().run_sync(|| {
+        assert!(greenlane.extract(&mut headers(&[WANTED])).scope().is_none());
+        assert!(greenlane.extract(&mut headers(&[])).scope().is_none());
+        let elsewhere = greenlane.extract(&mut headers(&[("x-preview", "other")]));
+        assert_eq!(elsewhere.scope().unwrap().lane().to_string(), "other");
+        // Another service in the same process: what its request says holds, never a stale value.
+        assert!(
+            other
+                .extract(&mut headers(&[]))
+                .scope()
+                .unwrap()
+                .lane()
+                .is_active()
+        );
+    });
+}
+
+#[test]
+fn unscoped_calls_are_counted_and_refused_in_strict_mode() {
+    let greenlane = inside().build().unwrap();
+    drop(inject(&greenlane, "fms-map", &mut HeaderMap::new()));
+    assert_eq!(greenlane.counts().unscoped(), 1);
+    Scope::background().run_sync(|| drop(inject(&greenlane, "fms-map", &mut HeaderMap::new())));
+    assert_eq!(
+        greenlane.counts().unscoped(),
+        1,
+        "the background is no loss"
+    );
+
+    let strict = inside().strict(true).build().unwrap();
+    let error = strict
+        .inject(&Destination::host(Some("fms-map")), &mut HeaderMap::new())
+        .unwrap_err();
+    assert_eq!(error.target(), "fms-map");
+    assert!(error.to_string().contains("Scope::current()"), "{error}");
+    Scope::background().run_sync(|| drop(inject(&strict, "fms-map", &mut HeaderMap::new())));
+}
+
+#[test]
+fn disabled_passes_everything_through() {
+    let greenlane = Greenlane::edge("console", [])
+        .strict(true)
+        .enabled(false)
+        .build()
+        .unwrap();
+    let before = headers(&[WANTED, ("x-preview", "b c"), ("baggage", "preview=x,,")]);
+    let mut map = before.clone();
+    let inbound = greenlane.extract(&mut map);
+    assert!(inbound.scope().is_none() && map == before);
+    let mut response = headers(&[("x-preview-trail", "a;served=active")]);
+    inbound.answered(&mut response);
+    assert_eq!(response.len(), 1);
+    inject(&greenlane, "maps.example", &mut map).answered(200, &mut response);
+    assert_eq!((map, response.len()), (before, 1));
+    assert!(greenlane.counts().iter().all(|(_, count)| count == 0));
+}
+
+#[test]
+fn without_trails_the_lane_still_travels() {
+    let greenlane = inside().trail(false).build().unwrap();
+    let response = response(&greenlane, &[WANTED], |_| {
+        let mut call = HeaderMap::new();
+        inject(&greenlane, "fms-map", &mut call).failed();
+        assert_eq!(text(&call, "x-preview").unwrap(), "release-42");
+    });
+    assert_eq!(trail(&response), None);
+}
+
+#[test]
+fn no_preview_and_nothing_to_carry_allocates_nothing() {
+    let greenlane = inside().build().unwrap();
+    let mut request = headers(&[("baggage", "a=1,b=2"), ("host", "fms-api")]);
+    let (mut call, mut answer) = (headers(&[("accept", "*/*")]), headers(&[("date", "now")]));
+    let to = Destination::host(Some("fms-map")).peer(Some("fms-map"));
+    let measured = allocation_counter::measure(|| {
+        let inbound = greenlane.extract(&mut request);
+        inbound.scope().unwrap().run_sync(|| {
+            greenlane
+                .inject(&to, &mut call)
+                .unwrap()
+                .answered(200, &mut answer);
+        });
+        inbound.answered(&mut answer);
+    });
+    assert_eq!(measured.count_total, 0);
+}
+
+#[test]
+fn every_hop_is_an_event_with_the_traces_id() {
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::fmt::MakeWriter;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(lines.clone())
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let greenlane = inside().build().unwrap();
+        let traced = (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        );
+        response(&greenlane, &[WANTED, traced], |_| {
+            answered(&greenlane, "billing", 200, None);
+            answered(&greenlane, "maps.example", 200, None);
+            answered(&greenlane, "maps.example", 200, None);
+        });
+    });
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let hops: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("greenlane::hop"))
+        .collect();
+    assert_eq!(hops.len(), 4, "{text}");
+    assert!(
+        hops.iter()
+            .all(|hop| hop.contains("0af7651916cd43dd8448eb211c80319c")
+                && hop.contains("release-42"))
+    );
+    let warnings: Vec<_> = text.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "once per host: {text}");
+    assert!(
+        warnings[0].contains(r#".egress(["maps.example"])"#)
+            && warnings[0].contains("GREENLANE_EGRESS=maps.example")
+    );
+    let starts = text
+        .lines()
+        .filter(|line| line.contains("greenlane: configuration"))
+        .count();
+    assert_eq!(starts, 1, "the configuration in effect is logged once");
+}
+
+#[test]
+fn a_trail_survives_a_round_trip_through_every_hop() {
+    let (api, map) = (
+        inside().build().unwrap(),
+        Greenlane::inside("fms-map")
+            .serves(["release-42"])
+            .build()
+            .unwrap(),
+    );
+    let response = response(&api, &[WANTED], |_| {
+        let mut request = HeaderMap::new();
+        let call = inject(&api, "fms-map", &mut request);
+        let callee = map.extract(&mut request);
+        let mut answer = HeaderMap::new();
+        callee.answered(&mut answer);
+        call.answered(200, &mut answer);
+    });
+    let trail = Trail::of(&response).unwrap().unwrap();
+    let seen: Vec<_> = trail
+        .hops()
+        .iter()
+        .map(|hop| (hop.service(), hop.served(), hop.depth()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("fms-api", Served::Active, 0),
+            ("fms-map", Served::Preview, 1)
+        ]
+    );
+}

@@ -1,0 +1,242 @@
+//! The trail as text: a list of items with parameters, RFC 9651, sections 3.1 and 4.
+
+use std::convert::Infallible;
+
+use sfv::visitor::{
+    EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, ParameterVisitor,
+};
+use sfv::{
+    BareItemFromInput, ItemSerializer, KeyRef, Parser, RefBareItem, StringRef, TokenRef, key_ref,
+};
+
+use super::{Hop, MAX_BYTES, MAX_HOPS, Served, Trail};
+use crate::error::TrailError;
+use crate::identity::Role;
+use crate::preview::Preview;
+
+/// Stands behind the last hop of a trail that was cut: an item without a verdict.
+const TRUNCATED: &str = "truncated";
+
+pub(super) fn render(hops: &[Hop], truncated: &mut bool) -> Option<String> {
+    let room = MAX_BYTES - ", ".len() - TRUNCATED.len();
+    let mut text = String::with_capacity(256);
+    for (index, hop) in hops.iter().enumerate() {
+        let before = text.len();
+        if before > 0 {
+            text.push_str(", ");
+        }
+        let written = write(hop, &mut text);
+        if written.is_none() || text.len() > room || index >= MAX_HOPS {
+            text.truncate(before);
+            *truncated = true;
+            break;
+        }
+    }
+    if *truncated {
+        let separator = if text.is_empty() { "" } else { ", " };
+        text.push_str(separator);
+        text.push_str(TRUNCATED);
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// `None` when a field has characters that the format can't hold.
+fn write(hop: &Hop, text: &mut String) -> Option<()> {
+    let mut item = ItemSerializer::with_buffer(text).bare_item(name(&hop.service)?);
+    if hop.depth > 0 {
+        item = item.parameter(key_ref("d"), hop.depth);
+    }
+    item = item.parameter(
+        key_ref("served"),
+        TokenRef::from_str(hop.served.as_str()).ok()?,
+    );
+    if let Some(version) = &hop.version {
+        item = item.parameter(key_ref("version"), StringRef::from_str(version).ok()?);
+    }
+    if let Some(role) = hop.role {
+        item = item.parameter(key_ref("role"), TokenRef::from_str(role.as_str()).ok()?);
+    }
+    if let Some(status) = hop.status {
+        item = item.parameter(key_ref("status"), status);
+    }
+    if hop.attempt > 1 {
+        item = item.parameter(key_ref("attempt"), hop.attempt);
+    }
+    if hop.times > 1 {
+        item = item.parameter(key_ref("n"), hop.times);
+    }
+    if let Some(reason) = &hop.reason {
+        item = item.parameter(key_ref("reason"), name(reason)?);
+    }
+    if let Some(wanted) = &hop.wanted {
+        item = item.parameter(key_ref("wanted"), name(wanted.as_str())?);
+    }
+    let _: &mut String = item.finish();
+    Some(())
+}
+
+/// A Token where it is one, else a String.
+fn name(text: &str) -> Option<RefBareItem<'_>> {
+    match TokenRef::from_str(text) {
+        Ok(token) => Some(token.into()),
+        Err(_) => StringRef::from_str(text).ok().map(Into::into),
+    }
+}
+
+pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {
+    if value.len() > MAX_BYTES {
+        return Err(TrailError::TooLong(value.len()));
+    }
+    let mut items = Items::default();
+    Parser::new(value)
+        .parse_list_with_visitor(&mut items)
+        .map_err(|error| TrailError::NotAList(error.to_string()))?;
+    let mut trail = Trail::default();
+    for (index, item) in items.0.into_iter().enumerate() {
+        let bad = |problem| TrailError::BadHop { index, problem };
+        if trail.truncated {
+            return Err(bad("it stands behind the mark of a cut"));
+        }
+        let Some(mut hop) = item.hop else {
+            return Err(bad("it is neither Token nor String"));
+        };
+        if item.served.is_none() && &*hop.service == TRUNCATED {
+            trail.truncated = true;
+            continue;
+        }
+        hop.served = item.served.ok_or_else(|| bad("it has no `served`"))?;
+        let deepest = trail
+            .hops
+            .last()
+            .map_or(0, |above| above.depth.saturating_add(1));
+        if item.bad_depth || hop.depth > deepest {
+            return Err(bad("its depth does not follow from the hop before"));
+        }
+        if trail.hops.len() >= MAX_HOPS {
+            return Err(TrailError::TooManyHops);
+        }
+        trail.hops.push(hop);
+    }
+    Ok(trail)
+}
+
+/// A list's items as they are parsed. What is no hop becomes an item without one.
+#[derive(Default)]
+struct Items(Vec<RawItem>);
+
+#[derive(Default)]
+struct RawItem {
+    hop: Option<Hop>,
+    served: Option<Served>,
+    bad_depth: bool,
+}
+
+impl<'de> ListVisitor<'de> for &mut Items {
+    type Out = ();
+    type Error = Infallible;
+
+    fn entry(&mut self) -> Result<impl EntryVisitor<'de>, Infallible> {
+        Ok(Entry(&mut self.0))
+    }
+
+    fn finish(self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+struct Entry<'a>(&'a mut Vec<RawItem>);
+
+impl<'de> ItemVisitor<'de> for Entry<'_> {
+    type Out = ();
+    type Error = Infallible;
+
+    fn bare_item(
+        self,
+        item: BareItemFromInput<'de>,
+    ) -> Result<impl ParameterVisitor<'de, Out = ()>, Infallible> {
+        let hop = text(&item).map(|name| Hop::of_call(name, Served::Unknown));
+        self.0.push(RawItem {
+            hop,
+            ..RawItem::default()
+        });
+        Ok(Parameters(self.0))
+    }
+}
+
+impl<'de> EntryVisitor<'de> for Entry<'_> {
+    type Error = Infallible;
+
+    fn item(self) -> Result<impl ItemVisitor<'de>, Infallible> {
+        Ok(self)
+    }
+
+    fn inner_list(self) -> Result<impl InnerListVisitor<'de>, Infallible> {
+        self.0.push(RawItem::default());
+        Ok(Ignored)
+    }
+}
+
+struct Parameters<'a>(&'a mut Vec<RawItem>);
+
+impl<'de> ParameterVisitor<'de> for Parameters<'_> {
+    type Out = ();
+    type Error = Infallible;
+
+    fn parameter(
+        &mut self,
+        key: &'de KeyRef,
+        value: BareItemFromInput<'de>,
+    ) -> Result<(), Infallible> {
+        let Some(item) = self.0.last_mut() else {
+            return Ok(());
+        };
+        let Some(hop) = &mut item.hop else {
+            return Ok(());
+        };
+        match key.as_str() {
+            "d" => match integer(&value) {
+                Some(depth) => hop.depth = depth,
+                None => item.bad_depth = true,
+            },
+            "served" => item.served = token(&value).map(Served::from_token),
+            "version" => hop.version = text(&value),
+            "role" => hop.role = token(&value).and_then(|token| token.parse::<Role>().ok()),
+            "status" => hop.status = integer(&value),
+            "attempt" => hop.attempt = integer(&value).unwrap_or(1).max(1),
+            "n" => hop.times = integer(&value).unwrap_or(1).max(1),
+            "reason" => hop.reason = text(&value),
+            "wanted" => hop.wanted = text(&value).and_then(|name| name.parse::<Preview>().ok()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+fn token<'de>(value: &BareItemFromInput<'de>) -> Option<&'de str> {
+    match value {
+        BareItemFromInput::Token(token) => Some(token.as_str()),
+        _ => None,
+    }
+}
+
+/// Names, versions and reasons of up to 128 characters; longer ones are cut.
+fn text(value: &BareItemFromInput<'_>) -> Option<Box<str>> {
+    const MAX: usize = 128;
+    let text = match value {
+        BareItemFromInput::Token(token) => token.as_str(),
+        BareItemFromInput::String(string) => string.as_str(),
+        _ => return None,
+    };
+    Some(text.chars().take(MAX).collect())
+}
+
+fn integer<T: TryFrom<i64>>(value: &BareItemFromInput<'_>) -> Option<T> {
+    match value {
+        BareItemFromInput::Integer(number) => T::try_from(i64::from(*number)).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,208 @@
+//! One answer to "who served?".
+
+use std::fmt;
+
+use crate::identity::{Identity, Role};
+use crate::preview::Preview;
+
+macro_rules! served {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
+        /// What one hop says of the preview that was wanted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Served { $($(#[$doc])* $variant,)* }
+
+        impl Served {
+            /// The word that stands in the trail.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            pub(crate) fn from_token(token: &str) -> Self {
+                match token { $($text => Self::$variant,)* _ => Self::Unknown }
+            }
+        }
+    };
+}
+
+served! {
+    /// The instance serves the wanted preview.
+    Preview = "preview",
+    /// The instance serves it, and its role is active.
+    Promoted = "promoted",
+    /// The instance's role is active, and it does not serve the preview.
+    Active = "active",
+    /// The instance's role is preview, and it serves another one.
+    Mismatch = "mismatch",
+    /// The instance's role is not known, and it serves another preview.
+    Other = "other",
+    /// The instance's role is preview, and what it serves is not set.
+    Unverified = "unverified",
+    /// Neither the instance's role nor what it serves is known.
+    Unknown = "unknown",
+    /// The callee was told, and the answer has no trail: it is foreign, or somebody dropped it.
+    Opaque = "opaque",
+    /// 502, 503 or 504 without a trail: a load balancer had nobody to ask.
+    Unavailable = "unavailable",
+    /// No answer.
+    Failed = "failed",
+    /// The caller dropped the call before it was answered.
+    Cancelled = "cancelled",
+    /// Egress kept the preview back.
+    Withheld = "withheld",
+    /// Not answered when the response head left.
+    Pending = "pending",
+    /// Admission or validation kept the preview out; the reason tells more.
+    Refused = "refused",
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One answer to "who served?": an instance's own, or a caller's about a call without a trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    pub(super) service: Box<str>,
+    pub(super) served: Served,
+    pub(super) depth: u8,
+    pub(super) version: Option<Box<str>>,
+    pub(super) role: Option<Role>,
+    pub(super) status: Option<u16>,
+    pub(super) attempt: u32,
+    pub(super) times: u32,
+    pub(super) reason: Option<Box<str>>,
+    pub(super) wanted: Option<Preview>,
+}
+
+impl Hop {
+    /// A caller's verdict about a call.
+    pub(crate) fn of_call(peer: impl Into<Box<str>>, served: Served) -> Self {
+        Self {
+            service: peer.into(),
+            served,
+            depth: 0,
+            version: None,
+            role: None,
+            status: None,
+            attempt: 1,
+            times: 1,
+            reason: None,
+            wanted: None,
+        }
+    }
+
+    /// A call that is not answered yet.
+    pub(crate) fn of_attempt(peer: &str, attempt: u32, wanted: Option<Preview>) -> Self {
+        // What RFC 9651 can't hold in a String must not cost the rest of the trail.
+        let peer: String = peer
+            .chars()
+            .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
+            .collect();
+        Self {
+            attempt,
+            wanted,
+            ..Self::of_call(peer, Served::Pending)
+        }
+    }
+
+    /// An instance's own verdict.
+    pub(crate) fn of_instance(identity: &Identity, served: Served) -> Self {
+        Self {
+            version: identity.version.clone(),
+            role: identity.role(),
+            ..Self::of_call(identity.service.clone(), served)
+        }
+    }
+
+    pub(crate) fn serves(self, served: Served) -> Self {
+        Self { served, ..self }
+    }
+
+    pub(crate) fn status_is(self, status: u16) -> Self {
+        Self {
+            status: Some(status),
+            ..self
+        }
+    }
+
+    pub(crate) fn reason_is(self, reason: &str) -> Self {
+        Self {
+            reason: Some(reason.into()),
+            ..self
+        }
+    }
+
+    pub(super) fn below(self, deeper: u8) -> Self {
+        Self {
+            depth: self.depth.saturating_add(deeper),
+            ..self
+        }
+    }
+
+    /// Whether the other differs in nothing but how often it stands there.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        Self {
+            times: other.times,
+            ..self.clone()
+        } == *other
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.times = self.times.saturating_add(other.times);
+    }
+
+    /// The service's own name, or, where it did not answer for itself, the name by which it was
+    /// called: the outbound's peer, or else the host.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// The verdict.
+    pub fn served(&self) -> Served {
+        self.served
+    }
+
+    /// How many calls lie between the request and this hop.
+    pub fn depth(&self) -> u8 {
+        self.depth
+    }
+
+    /// The instance's version, where it says.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The instance's role, where known.
+    pub fn role(&self) -> Option<Role> {
+        self.role
+    }
+
+    /// The status of an answer without a trail.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Which attempt of a retried or hedged call this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// How many equal neighbours this hop stands for, from 1.
+    pub fn times(&self) -> u32 {
+        self.times
+    }
+
+    /// Why the preview was refused.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// The preview of this call, and of the hops below it, where the application gave the call
+    /// another than the request's.
+    pub fn wanted(&self) -> Option<&Preview> {
+        self.wanted.as_ref()
+    }
+}

@@ -1,0 +1,123 @@
+//! Which version of which service answered: hops, and all of them for one request.
+
+mod format;
+mod hop;
+mod recorder;
+
+pub use hop::{Hop, Served};
+pub(crate) use recorder::{Full, Recorder, Slot};
+
+use crate::carrier::{HeaderName, HeaderSource};
+use crate::error::TrailError;
+
+/// The response header that holds a trail.
+pub static TRAIL: HeaderName = HeaderName::known("x-preview-trail");
+
+/// At most so many hops, after folding.
+pub(crate) const MAX_HOPS: usize = 64;
+/// At most so many bytes: nginx's default buffers answer 502 near 4 KiB of response head.
+pub(crate) const MAX_BYTES: usize = 2048;
+
+/// Who answered one request: an RFC 9651 list of hops, in pre-order of the call tree and in the
+/// order in which calls started.
+///
+/// ```
+/// use greenlane_core::{Served, Trail};
+///
+/// let trail = Trail::parse(b"fms-api;served=preview;version=\"1.9.0\", fms-map;d=1;served=active")?;
+/// assert_eq!(trail.hops()[0].version(), Some("1.9.0"));
+/// assert_eq!((trail.hops()[1].depth(), trail.hops()[1].served()), (1, Served::Active));
+/// # Ok::<(), greenlane_core::TrailError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trail {
+    hops: Vec<Hop>,
+    truncated: bool,
+}
+
+impl Trail {
+    /// Reads a trail from the value of its header.
+    ///
+    /// Parameters that are not known are ignored, and a `served` that is not known is
+    /// [`Served::Unknown`], so that an older reader reads a newer trail.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than a trail may be, is no list of hops, or does not start at depth 0 and
+    /// step down by one at a time.
+    pub fn parse(value: &[u8]) -> Result<Self, TrailError> {
+        format::parse(value)
+    }
+
+    /// Reads a trail from headers; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trail::parse`].
+    pub fn of(headers: &(impl HeaderSource + ?Sized)) -> Option<Result<Self, TrailError>> {
+        let mut value: Option<Vec<u8>> = None;
+        headers.visit(&TRAIL, &mut |line| match &mut value {
+            // Enough to know that it is too long; a stranger's lines are not gathered for ever.
+            Some(value) if value.len() > MAX_BYTES => {}
+            Some(value) => value.extend_from_slice(&[b", ", line].concat()),
+            None => value = Some(line.to_vec()),
+        });
+        value.map(|value| Self::parse(&value))
+    }
+
+    /// The hops, in order.
+    pub fn hops(&self) -> &[Hop] {
+        &self.hops
+    }
+
+    /// Whether hops are missing because the trail was cut somewhere.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// The header's value, cut at the limits; `None` when there is nothing to say.
+    pub(crate) fn render(&mut self) -> Option<String> {
+        self.fold();
+        format::render(&self.hops, &mut self.truncated)
+    }
+
+    pub(crate) fn of_hop(hop: Hop) -> Self {
+        Self {
+            hops: vec![hop],
+            truncated: false,
+        }
+    }
+
+    /// Puts what was called below what is here.
+    pub(crate) fn append(&mut self, calls: Self, deeper: u8) {
+        self.hops
+            .extend(calls.hops.into_iter().map(|hop| hop.below(deeper)));
+        self.truncated |= calls.truncated;
+    }
+
+    /// A callee's own trail says who it is; which attempt it was and what it was asked for, only the
+    /// caller knows.
+    pub(crate) fn called_as(&mut self, call: &Hop) {
+        for hop in self.hops.iter_mut().filter(|hop| hop.depth == 0) {
+            hop.attempt = call.attempt;
+            hop.wanted = call.wanted.clone();
+        }
+    }
+
+    /// Equal neighbours without children become one with `n=`.
+    fn fold(&mut self) {
+        let mut folded: Vec<Hop> = Vec::with_capacity(self.hops.len());
+        let mut hops = std::mem::take(&mut self.hops).into_iter().peekable();
+        while let Some(hop) = hops.next() {
+            let childless = hops.peek().is_none_or(|next| next.depth() <= hop.depth());
+            match folded.last_mut() {
+                Some(last) if childless && last.is_alike(&hop) => last.add(&hop),
+                _ => folded.push(hop),
+            }
+        }
+        self.hops = folded;
+    }
+}
+
+#[cfg(test)]
+mod tests;
