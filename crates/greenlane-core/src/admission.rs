@@ -48,10 +48,7 @@ impl Gate {
         name: &str,
         opens: impl Fn(&Entry<'_>) -> Option<Preview> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            name: name.into(),
-            opens: Arc::new(opens),
-        }
+        Self { name: name.into(), opens: Arc::new(opens) }
     }
 }
 
@@ -76,8 +73,7 @@ impl<'a> Entry<'a> {
     /// The first value of a header.
     pub fn header(&self, name: &HeaderName) -> Option<&'a [u8]> {
         let mut first = None;
-        self.headers
-            .visit(name, &mut |line| first = first.or(Some(line)));
+        self.headers.visit(name, &mut |line| first = first.or(Some(line)));
         first
     }
 }
@@ -130,10 +126,7 @@ impl Admission {
                 Reading::Bad(reason) => Admitted::Refused(reason),
             },
             Self::Edge(gates) => {
-                let entry = Entry {
-                    headers,
-                    wanted: reading.preview(),
-                };
+                let entry = Entry { headers, wanted: reading.preview() };
                 let opened = gates.iter().find_map(|gate| (gate.opens)(&entry));
                 opened.map_or(Admitted::Active, Admitted::Preview)
             }

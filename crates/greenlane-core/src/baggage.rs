@@ -40,16 +40,10 @@ impl<'a> Member<'a> {
 
     /// The properties: their keys as they stand, their values percent-decoded.
     pub fn properties(&self) -> impl Iterator<Item = (&'a [u8], Option<Cow<'a, str>>)> {
-        self.properties
-            .split(|b| *b == b';')
-            .skip(1)
-            .map(|property| {
-                let (key, value) = split_at_equals(property);
-                (
-                    key,
-                    value.map(|value| percent_decode(value).decode_utf8_lossy()),
-                )
-            })
+        self.properties.split(|b| *b == b';').skip(1).map(|property| {
+            let (key, value) = split_at_equals(property);
+            (key, value.map(|value| percent_decode(value).decode_utf8_lossy()))
+        })
     }
 
     /// Whether a reader that decodes keys (Datadog's does) would take this member for `key`.
@@ -94,12 +88,7 @@ fn member(raw: &[u8]) -> Option<Member<'_>> {
         && !value.is_empty()
         && value.iter().all(|b| is_octet(*b))
         && properties.split(|b| *b == b';').skip(1).all(is_property);
-    well_formed.then_some(Member {
-        raw,
-        key,
-        value,
-        properties,
-    })
+    well_formed.then_some(Member { raw, key, value, properties })
 }
 
 /// `property = key OWS "=" OWS value / key OWS`
@@ -110,18 +99,13 @@ fn is_property(property: &[u8]) -> bool {
 
 fn split_at_equals(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mut parts = text.splitn(2, |b| *b == b'=');
-    (
-        trim(parts.next().unwrap_or_default()),
-        parts.next().map(trim),
-    )
+    (trim(parts.next().unwrap_or_default()), parts.next().map(trim))
 }
 
 /// `token`, RFC 9110, section 5.6.2.
 pub(crate) fn is_token(text: &[u8]) -> bool {
     !text.is_empty()
-        && text
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
+        && text.iter().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b))
 }
 
 /// `baggage-octet = %x21 / %x23-2B / %x2D-3A / %x3C-5B / %x5D-7E`

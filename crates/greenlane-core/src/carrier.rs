@@ -35,10 +35,7 @@ impl HeaderName {
         if name.is_empty() || name.len() > Self::MAX_LEN {
             return Err(refuse(format!("it has {} bytes", name.len())));
         }
-        if let Some(bad) = name
-            .chars()
-            .find(|c| !(c.is_ascii_alphanumeric() || *c == '-'))
-        {
+        if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '-')) {
             return Err(refuse(format!("{bad:?} is not accepted")));
         }
         let text = name.to_ascii_lowercase();
@@ -166,10 +163,7 @@ impl HeaderSink for http::HeaderMap {
 /// Message headers of brokers and functions; names are compared without case.
 impl HeaderSource for HashMap<String, String> {
     fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
-        for (_, value) in self
-            .iter()
-            .filter(|(key, _)| key.eq_ignore_ascii_case(name.as_str()))
-        {
+        for (_, value) in self.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name.as_str())) {
             line(value.as_bytes());
         }
     }
@@ -248,20 +242,10 @@ mod tests {
 
     #[test]
     fn a_name_that_a_load_balancer_cannot_match_is_refused() {
-        for name in [
-            "x_preview",
-            "",
-            "host",
-            "baggage",
-            &"x".repeat(41),
-            "x preview",
-            "X-Préview",
-        ] {
+        for name in ["x_preview", "", "host", "baggage", &"x".repeat(41), "x preview", "X-Préview"]
+        {
             let error = HeaderName::new(name).unwrap_err().to_string();
-            assert!(
-                error.contains("at most 40 letters, digits and hyphens"),
-                "{error}"
-            );
+            assert!(error.contains("at most 40 letters, digits and hyphens"), "{error}");
         }
         assert_eq!(HeaderName::new("X-Preview").unwrap().as_str(), "x-preview");
     }

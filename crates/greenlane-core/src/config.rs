@@ -130,10 +130,7 @@ impl Inner {
             );
         }
         let problem = read.as_ref().err();
-        let mut known = self
-            .role_problem
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.role_problem.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(problem) = problem {
             self.counters.add(Counter::RoleUnread, 1);
             if known.as_ref() != Some(problem) {
@@ -363,12 +360,7 @@ impl Builder {
         let serves = serves.collect::<Result<_, _>>()?;
         if let (Some(role), Some(file)) = (self.role, &self.role_file) {
             let problem = format!("the role file {} is set too", file.display());
-            return Err(ConfigError::new(
-                "role",
-                role.as_str(),
-                problem,
-                "one of the two",
-            ));
+            return Err(ConfigError::new("role", role.as_str(), problem, "one of the two"));
         }
         let role_file = self.role_file.map(RoleFile);
         let role = role_file.as_ref().map_or(Ok(self.role), RoleFile::read)?;
@@ -439,10 +431,7 @@ impl Inner {
             version = self.identity.version.as_deref(),
             serves = serves.join(","),
             role = self.identity.role().map_or("unknown", Role::as_str),
-            role_file = self
-                .role_file
-                .as_ref()
-                .map(|file| file.0.display().to_string()),
+            role_file = self.role_file.as_ref().map(|file| file.0.display().to_string()),
             wires = wires.join(","),
             admission = self.admission.describe(),
             egress = self.egress.describe(),
@@ -470,16 +459,9 @@ fn poll_role(handle: Weak<Inner>) -> Result<(), ConfigError> {
             let _ = inner.reload();
         }
     };
-    let thread = thread::Builder::new()
-        .name("greenlane-role".to_owned())
-        .spawn(poll);
+    let thread = thread::Builder::new().name("greenlane-role".to_owned()).spawn(poll);
     thread.map(drop).map_err(|error| {
-        ConfigError::new(
-            "role_file",
-            "",
-            error,
-            "a system that can start one more thread",
-        )
+        ConfigError::new("role_file", "", error, "a system that can start one more thread")
     })
 }
 

@@ -12,24 +12,12 @@ use crate::error::ConfigError;
 /// Allowed without being listed: loopback, the private ranges of RFC 1918 and RFC 4193.
 ///
 /// Link-local addresses are not among them: 169.254.169.254 is a cloud's metadata service.
-const DEFAULT_RANGES: &[&str] = &[
-    "127.0.0.0/8",
-    "::1/128",
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "fc00::/7",
-];
+const DEFAULT_RANGES: &[&str] =
+    &["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
 
 /// Allowed without being listed: names below these.
-const DEFAULT_SUFFIXES: &[&str] = &[
-    ".local",
-    ".internal",
-    ".svc",
-    ".cluster.local",
-    ".test",
-    ".localhost",
-];
+const DEFAULT_SUFFIXES: &[&str] =
+    &[".local", ".internal", ".svc", ".cluster.local", ".test", ".localhost"];
 
 const ACCEPTED: &str = "a host (api.example.com), every host below a domain (.example.com or \
      *.example.com), an address (192.0.2.7) or a range (192.0.2.0/24), without scheme, port or path";
@@ -53,15 +41,8 @@ impl Egress {
         defaults: bool,
         patterns: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Self, ConfigError> {
-        let mut egress = Self {
-            single_labels: defaults,
-            ..Self::default()
-        };
-        let built_in: &[&[&str]] = if defaults {
-            &[DEFAULT_RANGES, DEFAULT_SUFFIXES]
-        } else {
-            &[]
-        };
+        let mut egress = Self { single_labels: defaults, ..Self::default() };
+        let built_in: &[&[&str]] = if defaults { &[DEFAULT_RANGES, DEFAULT_SUFFIXES] } else { &[] };
         for pattern in built_in.iter().copied().flatten() {
             egress.allow(pattern)?;
         }
@@ -77,9 +58,7 @@ impl Egress {
             return Err(refuse("it has a scheme"));
         }
         if pattern.contains('/') {
-            let range = pattern
-                .parse::<IpNet>()
-                .map_err(|_| refuse("it is no range"))?;
+            let range = pattern.parse::<IpNet>().map_err(|_| refuse("it is no range"))?;
             self.ranges.push(range.trunc());
             return Ok(());
         }
@@ -87,9 +66,7 @@ impl Egress {
             self.ranges.push(address.to_canonical().into());
             return Ok(());
         }
-        let (suffix, name) = match pattern
-            .strip_prefix("*.")
-            .or_else(|| pattern.strip_prefix('.'))
+        let (suffix, name) = match pattern.strip_prefix("*.").or_else(|| pattern.strip_prefix('.'))
         {
             Some(name) => (true, name),
             None => (false, pattern),
@@ -131,12 +108,7 @@ impl Egress {
 
     pub(crate) fn describe(&self) -> String {
         let mut all: Vec<String> = self.ranges.iter().map(ToString::to_string).collect();
-        all.extend(
-            self.hosts
-                .iter()
-                .chain(&self.suffixes)
-                .map(ToString::to_string),
-        );
+        all.extend(self.hosts.iter().chain(&self.suffixes).map(ToString::to_string));
         all.sort_unstable();
         if self.single_labels {
             all.insert(0, "single-label names".to_owned());
@@ -170,9 +142,7 @@ fn parse(host: &str) -> Option<Host<String>> {
     match Host::parse(host).ok()? {
         Host::Domain(name) => {
             let name = name.strip_suffix('.').unwrap_or(&name);
-            let well_formed = name
-                .split('.')
-                .all(|label| !label.is_empty() && label.len() <= 63);
+            let well_formed = name.split('.').all(|label| !label.is_empty() && label.len() <= 63);
             well_formed.then(|| Host::Domain(name.to_owned()))
         }
         address => Some(address),
@@ -262,13 +232,7 @@ mod tests {
     fn what_is_listed_is_allowed_and_nothing_near_it() {
         let egress = Egress::new(
             true,
-            [
-                "api.example.com",
-                ".corp.dev",
-                "*.münchen.de",
-                "192.0.2.0/24",
-                "8.8.4.4",
-            ],
+            ["api.example.com", ".corp.dev", "*.münchen.de", "192.0.2.0/24", "8.8.4.4"],
         )
         .unwrap();
         for host in [
@@ -282,13 +246,7 @@ mod tests {
         ] {
             assert!(egress.allows(Some(host)), "{host}");
         }
-        for host in [
-            "x.api.example.com",
-            "example.com",
-            "corp.dev",
-            "evilcorp.dev",
-            "192.0.3.1",
-        ] {
+        for host in ["x.api.example.com", "example.com", "corp.dev", "evilcorp.dev", "192.0.3.1"] {
             assert!(!egress.allows(Some(host)), "{host}");
         }
     }

@@ -18,25 +18,16 @@ enum What {
 
 impl PreviewError {
     pub(crate) fn empty() -> Self {
-        Self {
-            found: String::new(),
-            what: What::Empty,
-        }
+        Self { found: String::new(), what: What::Empty }
     }
 
     pub(crate) fn too_long(found: &[u8]) -> Self {
-        Self {
-            found: shown(found),
-            what: What::TooLong(found.len()),
-        }
+        Self { found: shown(found), what: What::TooLong(found.len()) }
     }
 
     pub(crate) fn bad_byte(found: &[u8], at: usize) -> Self {
         let byte = found.get(at).copied().unwrap_or_default();
-        Self {
-            found: shown(found),
-            what: What::BadByte { byte, at },
-        }
+        Self { found: shown(found), what: What::BadByte { byte, at } }
     }
 }
 
@@ -135,12 +126,8 @@ pub enum TrailError {
 /// Bytes as a reader can see them, at most 64 of them.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     const SHOWN: usize = 64;
-    let mut text: String = bytes
-        .iter()
-        .take(SHOWN)
-        .flat_map(|b| b.escape_ascii())
-        .map(char::from)
-        .collect();
+    let mut text: String =
+        bytes.iter().take(SHOWN).flat_map(|b| b.escape_ascii()).map(char::from).collect();
     if bytes.len() > SHOWN {
         text.push('…');
     }

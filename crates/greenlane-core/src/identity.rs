@@ -43,12 +43,7 @@ impl FromStr for Role {
         match text {
             "active" => Ok(Self::Active),
             "preview" => Ok(Self::Preview),
-            _ => Err(ConfigError::new(
-                "role",
-                text,
-                "it is no role",
-                "active or preview",
-            )),
+            _ => Err(ConfigError::new("role", text, "it is no role", "active or preview")),
         }
     }
 }
@@ -119,12 +114,7 @@ fn checked(setting: &str, text: &str) -> Result<(), ConfigError> {
     let printable = text.bytes().all(|b| (b' '..=b'~').contains(&b));
     if text.is_empty() || text.len() > 64 || !printable {
         let accepted = "1 to 64 printable ASCII characters";
-        return Err(ConfigError::new(
-            setting,
-            text,
-            "it doesn't fit the trail",
-            accepted,
-        ));
+        return Err(ConfigError::new(setting, text, "it doesn't fit the trail", accepted));
     }
     Ok(())
 }
@@ -142,10 +132,7 @@ impl RoleFile {
         let text = fs::read_to_string(&self.0).map_err(|error| problem(error.to_string()))?;
         match text.trim() {
             "" => Ok(None),
-            role => role
-                .parse()
-                .map(Some)
-                .map_err(|_| problem(format!("it holds {role:.32?}"))),
+            role => role.parse().map(Some).map_err(|_| problem(format!("it holds {role:.32?}"))),
         }
     }
 }

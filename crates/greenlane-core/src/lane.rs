@@ -123,6 +123,11 @@ impl Scope {
         matches!(self.0, Kind::Background)
     }
 
+    /// Whether calls made here carry nothing: no preview, and nothing that rides along.
+    pub fn is_plain(&self) -> bool {
+        !matches!(self.0, Kind::Request(_))
+    }
+
     /// Runs a future in this scope: every poll of it, and its drop.
     pub fn run<F: Future>(self, future: F) -> InScope<F> {
         InScope::new(CURRENT.scope(self, future))
@@ -204,16 +209,9 @@ mod tests {
         for _ in 0..3 {
             let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx)));
             assert!(poll.await.is_pending());
-            assert!(
-                Scope::current().is_none(),
-                "between polls the scope is gone"
-            );
+            assert!(Scope::current().is_none(), "between polls the scope is gone");
         }
         drop(future);
-        assert_eq!(
-            *seen.lock().unwrap(),
-            Some(true),
-            "dropped inside the scope"
-        );
+        assert_eq!(*seen.lock().unwrap(), Some(true), "dropped inside the scope");
     }
 }

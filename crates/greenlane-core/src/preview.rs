@@ -127,9 +127,7 @@ mod tests {
     #[test]
     fn refuses_everything_else_and_says_what_is_accepted() {
         let long = "x".repeat(64);
-        for name in [
-            "", "-a", ".a", "_a", "a b", "a/b", "a:1", "a,b", "é", "a\u{0}", &long,
-        ] {
+        for name in ["", "-a", ".a", "_a", "a b", "a/b", "a:1", "a,b", "é", "a\u{0}", &long] {
             let error = name.parse::<Preview>().unwrap_err().to_string();
             assert!(error.contains("1 to 63 bytes"), "{error}");
         }
@@ -139,10 +137,8 @@ mod tests {
 
     #[test]
     fn forwards_as_it_came_and_compares_without_case() {
-        let (lower, mixed) = (
-            "release-42".parse::<Preview>().unwrap(),
-            "Release-42".parse().unwrap(),
-        );
+        let (lower, mixed) =
+            ("release-42".parse::<Preview>().unwrap(), "Release-42".parse().unwrap());
         assert_eq!(lower, mixed);
         assert_eq!(mixed.as_str(), "Release-42");
         assert_eq!(HashSet::from([lower, mixed]).len(), 1);

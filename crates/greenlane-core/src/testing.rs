@@ -1,1 +1,95 @@
+//! For tests of applications: "my handler hands the lane on", without a network.
+//!
+//! The adapters' `testing` modules turn a [`Callee`] into something that a client can call.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::carrier::HeaderSink;
+use crate::config::Greenlane;
+use crate::counters::Counters;
+use crate::lane::Lane;
+use crate::wire::{Reading, Wires};
+
+/// Stands for every service that the code under test calls, and records what reaches it.
+#[derive(Clone, Debug, Default)]
+pub struct Callee(Arc<Mutex<Vec<Received>>>);
+
+/// One call, as the callee saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    target: String,
+    headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Callee {
+    /// A callee that nobody called yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Records a call. For adapters.
+    pub fn receive<'a>(
+        &self,
+        target: impl Into<String>,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
+        let headers =
+            headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_vec()));
+        let received = Received { target: target.into(), headers: headers.collect() };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(received);
+    }
+
+    /// The calls since the last time this was asked, in order.
+    pub fn take(&self) -> Vec<Received> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asserts that there were calls since the last time, and that each was told this lane on every
+    /// wire that `greenlane` writes.
+    ///
+    /// # Panics
+    ///
+    /// When it is not so; the message says which call was told what.
+    #[track_caller]
+    #[allow(clippy::panic)] // asserting is what it is for
+    pub fn assert_told(&self, greenlane: &Greenlane, lane: &Lane) {
+        let calls = self.take();
+        assert!(
+            !calls.is_empty(),
+            "the handler called nobody, so nothing shows that it hands the lane on"
+        );
+        for call in calls {
+            for wire in greenlane.0.wires.0.iter().filter(|wire| wire.is_written()) {
+                let told = Wires(vec![wire.clone()]).read(&call.headers, &Counters::default());
+                let wanted = lane.preview().cloned().map_or(Reading::Absent, Reading::Preview);
+                if told != wanted {
+                    panic!(
+                        "the call to {} should have been told `{lane}` on the wire {}, and was told {told:?}. \
+                         Is the client wrapped in Greenlane's outbound, and does work that the handler spawns \
+                         take `Scope::current()` along?",
+                        call.target,
+                        wire.describe()
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Received {
+    /// The URL that was called.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The lines of a header, in order.
+    pub fn lines(&self, name: &str) -> Vec<&[u8]> {
+        let lines = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        lines.map(|(_, value)| &**value).collect()
+    }
+}
+
+/// Writes a lane on a request as a tester's client would. On [`Lane::ACTIVE`] it writes nothing.
+pub fn ask(greenlane: &Greenlane, lane: &Lane, headers: &mut impl HeaderSink) {
+    greenlane.0.wires.write(lane.preview(), &[], headers, &Counters::default());
+}

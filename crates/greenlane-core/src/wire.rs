@@ -46,12 +46,7 @@ impl Wire {
         if key.is_empty() || key.len() > 64 || !key.bytes().all(fits) {
             let accepted =
                 "a baggage key of 1 to 64 letters, digits, '-', '_' and '.', such as preview";
-            return Err(ConfigError::new(
-                "baggage_key",
-                key,
-                "it is no such key",
-                accepted,
-            ));
+            return Err(ConfigError::new("baggage_key", key, "it is no such key", accepted));
         }
         Ok(Self(Kind::Baggage(key.into())))
     }
@@ -116,6 +111,11 @@ impl Wire {
         Ok(vec![Self::header(&format!("uberctx-{key}"))?])
     }
 
+    /// Whether it is written too, not only read.
+    pub(crate) fn is_written(&self) -> bool {
+        !matches!(self.0, Kind::Tracestate(_))
+    }
+
     pub(crate) fn describe(&self) -> String {
         match &self.0 {
             Kind::Header(name) => name.to_string(),
@@ -153,17 +153,12 @@ impl Wire {
 fn entries(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     line.split(|b| *b == b',').map(|entry| {
         let mut parts = entry.splitn(2, |b| *b == b'=');
-        (
-            trim(parts.next().unwrap_or_default()),
-            trim(parts.next().unwrap_or_default()),
-        )
+        (trim(parts.next().unwrap_or_default()), trim(parts.next().unwrap_or_default()))
     })
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
+    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 /// The values of one wire become one answer: empty ones are absent, several must agree.
@@ -211,22 +206,12 @@ impl Wires {
     /// When there is nothing to carry, or two wires are one.
     pub(crate) fn new(wires: impl Iterator<Item = Wire>) -> Result<Self, ConfigError> {
         let wires: Vec<Wire> = wires.collect();
-        if !wires
-            .iter()
-            .any(|wire| !matches!(wire.0, Kind::Tracestate(_)))
-        {
+        if !wires.iter().any(|wire| !matches!(wire.0, Kind::Tracestate(_))) {
             let accepted = "a header, a baggage member or both";
-            return Err(ConfigError::new(
-                "wires",
-                "",
-                "there is none to write",
-                accepted,
-            ));
+            return Err(ConfigError::new("wires", "", "there is none to write", accepted));
         }
-        let twice = wires
-            .iter()
-            .enumerate()
-            .find(|(at, wire)| wires.iter().take(*at).any(|w| w == *wire));
+        let twice =
+            wires.iter().enumerate().find(|(at, wire)| wires.iter().take(*at).any(|w| w == *wire));
         match twice {
             Some((_, wire)) => Err(ConfigError::new(
                 "wires",
@@ -244,12 +229,7 @@ impl Wires {
     pub(crate) fn free(&self, name: &HeaderName) -> Result<(), ConfigError> {
         if self.headers().any(|ours| ours == name) {
             let accepted = "headers that are no wires";
-            return Err(ConfigError::new(
-                "carry",
-                name.as_str(),
-                "it is a wire",
-                accepted,
-            ));
+            return Err(ConfigError::new("carry", name.as_str(), "it is a wire", accepted));
         }
         Ok(())
     }
@@ -302,9 +282,7 @@ impl Wires {
                 set_here.extend(members(line).flatten().map(|member| member.key().into()));
             }
         });
-        spliced.add(carried, |member| {
-            set_here.iter().any(|key| **key == *member.key())
-        });
+        spliced.add(carried, |member| set_here.iter().any(|key| **key == *member.key()));
         self.put(&spliced, headers, counters);
     }
 
@@ -326,13 +304,11 @@ impl Wires {
             |member: &baggage::Member<'_>| self.baggage_keys().any(|key| member.resembles(key));
         let mut found = false;
         headers.visit(&BAGGAGE, &mut |line| {
-            found |= members(line).flatten().any(|m| ours(&m))
+            found |= members(line).flatten().any(|m| ours(&m));
         });
         // A malformed member of ours is none to us, but could be one to a laxer reader.
         headers.visit(&BAGGAGE, &mut |line| {
-            found |= members(line)
-                .filter_map(Result::err)
-                .any(|raw| self.resembles_ours(raw));
+            found |= members(line).filter_map(Result::err).any(|raw| self.resembles_ours(raw));
         });
         if found {
             let mut spliced = Spliced::default();
@@ -343,13 +319,9 @@ impl Wires {
     }
 
     fn resembles_ours(&self, malformed: &[u8]) -> bool {
-        let key = malformed
-            .split(|b| matches!(b, b'=' | b';'))
-            .next()
-            .unwrap_or_default();
+        let key = malformed.split(|b| matches!(b, b'=' | b';')).next().unwrap_or_default();
         let key = percent_decode(trim(key)).decode_utf8_lossy();
-        self.baggage_keys()
-            .any(|ours| key.trim().eq_ignore_ascii_case(ours))
+        self.baggage_keys().any(|ours| key.trim().eq_ignore_ascii_case(ours))
     }
 
     fn strip_tracestate(&self, headers: &mut impl HeaderSink) -> bool {
@@ -386,7 +358,7 @@ impl Wires {
     ) -> Vec<u8> {
         let mut spliced = Spliced::default();
         headers.visit(&BAGGAGE, &mut |line| {
-            spliced.add(line, |member| self.owns(member))
+            spliced.add(line, |member| self.owns(member));
         });
         count(&spliced, counters);
         spliced.line

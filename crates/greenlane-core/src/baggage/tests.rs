@@ -77,10 +77,7 @@ fn seen(lines: &[impl AsRef<[u8]>]) -> Vec<Expected> {
             value: member.value().into_owned(),
             properties: member
                 .properties()
-                .map(|(key, value)| Property {
-                    key: text(key),
-                    value: value.map(Cow::into_owned),
-                })
+                .map(|(key, value)| Property { key: text(key), value: value.map(Cow::into_owned) })
                 .collect(),
         })
         .collect()
@@ -129,11 +126,8 @@ fn agrees(vector: &Vector) -> bool {
                     && forwarded(&[header]).line == header.as_bytes();
             }
             if let Some(count) = expect.count {
-                let lines: Vec<_> = vector
-                    .members
-                    .iter()
-                    .map(|m| format!("{}={}", m.key, m.value))
-                    .collect();
+                let lines: Vec<_> =
+                    vector.members.iter().map(|m| format!("{}={}", m.key, m.value)).collect();
                 return forwarded(&lines).members == count;
             }
             let line = expect.contains_members.join(",");
@@ -146,11 +140,7 @@ fn agrees(vector: &Vector) -> bool {
 #[test]
 fn keys_are_case_sensitive_when_a_member_is_replaced() {
     let mut spliced = Spliced::opening(
-        [
-            ("foo_case_sensitive_key", "overwrite_value"),
-            ("new_foo", "new_value"),
-        ]
-        .into_iter(),
+        [("foo_case_sensitive_key", "overwrite_value"), ("new_foo", "new_value")].into_iter(),
     );
     spliced.add(
         b"foo_case_sensitive_key=old,FOO_CASE_SENSITIVE_KEY=UNTOUCHED,remove_me_key=x",
@@ -166,10 +156,7 @@ fn keys_are_case_sensitive_when_a_member_is_replaced() {
 fn foreign_members_stay_byte_for_byte_and_malformed_ones_are_counted() {
     let line = "a=%25b , nonsense,, b =\t2;p=%2C;q,=x,c=,d=\"q\",\u{e9}=1,e=\u{e9}, f==x=";
     let spliced = forwarded(&[line]);
-    assert_eq!(
-        String::from_utf8(spliced.line).unwrap(),
-        "a=%25b,b =\t2;p=%2C;q,f==x="
-    );
+    assert_eq!(String::from_utf8(spliced.line).unwrap(), "a=%25b,b =\t2;p=%2C;q,f==x=");
     assert_eq!((spliced.members, spliced.malformed), (3, 7));
 }
 

@@ -59,9 +59,7 @@ impl Greenlane {
     pub fn from_vars(
         vars: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Builder, ConfigError> {
-        let ours = vars
-            .into_iter()
-            .filter(|(name, _)| name.starts_with(PREFIX));
+        let ours = vars.into_iter().filter(|(name, _)| name.starts_with(PREFIX));
         let mut vars: HashMap<String, String> = ours.collect();
         vars.retain(|_, value| !value.is_empty());
         let var = |name: &str| vars.get(name).map(String::as_str);
@@ -71,36 +69,28 @@ impl Greenlane {
         }
         warn_of_unknown(vars.keys());
 
-        let service = required(
-            var("GREENLANE_SERVICE"),
-            "GREENLANE_SERVICE",
-            "the service's name",
-        )?;
+        let service =
+            required(var("GREENLANE_SERVICE"), "GREENLANE_SERVICE", "the service's name")?;
         const ADMISSIONS: &str = "inside (only our own services reach it) or edge (strangers do)";
-        let mut builder = match required(
-            var("GREENLANE_ADMISSION"),
-            "GREENLANE_ADMISSION",
-            ADMISSIONS,
-        )? {
-            "inside" => Self::inside(service),
-            "edge" => Self::edge(service, []),
-            other => {
-                return Err(ConfigError::new(
-                    "GREENLANE_ADMISSION",
-                    other,
-                    "it is neither",
-                    ADMISSIONS,
-                ));
-            }
-        };
+        let mut builder =
+            match required(var("GREENLANE_ADMISSION"), "GREENLANE_ADMISSION", ADMISSIONS)? {
+                "inside" => Self::inside(service),
+                "edge" => Self::edge(service, []),
+                other => {
+                    return Err(ConfigError::new(
+                        "GREENLANE_ADMISSION",
+                        other,
+                        "it is neither",
+                        ADMISSIONS,
+                    ));
+                }
+            };
         builder.version = var("GREENLANE_VERSION").map(str::to_owned);
         builder.serves = list(var("GREENLANE_SERVES"));
         builder.egress = list(var("GREENLANE_EGRESS"));
         builder.role_file = var("GREENLANE_ROLE_FILE").map(Into::into);
         builder.strict = flag("GREENLANE_STRICT")?.unwrap_or(false);
-        let role = var("GREENLANE_ROLE")
-            .map(|role| role.parse::<Role>())
-            .transpose();
+        let role = var("GREENLANE_ROLE").map(str::parse::<Role>).transpose();
         builder.role = role.map_err(|error| error.of("GREENLANE_ROLE"))?;
         if let Some(name) = var("GREENLANE_HEADER") {
             builder.header = (name != "off").then(|| name.to_owned());
@@ -111,11 +101,7 @@ impl Greenlane {
         // What is wrong is said now, under the variable's name.
         builder.clone().into_inner().map_err(|error| {
             let variable = format!("{PREFIX}{}", error.setting().to_ascii_uppercase());
-            if KNOWN.contains(&&*variable) {
-                error.of(&variable)
-            } else {
-                error
-            }
+            if KNOWN.contains(&&*variable) { error.of(&variable) } else { error }
         })?;
         Ok(builder)
     }
@@ -130,9 +116,7 @@ pub(super) fn enabled() -> Result<bool, ConfigError> {
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, ConfigError> {
-    value
-        .parse()
-        .map_err(|_| ConfigError::new(name, value, "it is neither", "true or false"))
+    value.parse().map_err(|_| ConfigError::new(name, value, "it is neither", "true or false"))
 }
 
 fn required<'a>(
@@ -145,17 +129,11 @@ fn required<'a>(
 
 fn list(value: Option<&str>) -> Vec<String> {
     let entries = value.unwrap_or_default().split(',').map(str::trim);
-    entries
-        .filter(|entry| !entry.is_empty())
-        .map(str::to_owned)
-        .collect()
+    entries.filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
 }
 
 fn warn_of_unknown<'a>(names: impl Iterator<Item = &'a String>) {
-    let unknown: Vec<_> = names
-        .map(String::as_str)
-        .filter(|name| !KNOWN.contains(name))
-        .collect();
+    let unknown: Vec<_> = names.map(String::as_str).filter(|name| !KNOWN.contains(name)).collect();
     if !unknown.is_empty() {
         let unknown = unknown.join(", ");
         tracing::warn!(

@@ -4,10 +4,7 @@ use std::process::Command;
 use super::*;
 
 fn vars(extra: &[(&str, &str)]) -> Result<Builder, ConfigError> {
-    let base = [
-        ("GREENLANE_SERVICE", "fms-api"),
-        ("GREENLANE_ADMISSION", "inside"),
-    ];
+    let base = [("GREENLANE_SERVICE", "fms-api"), ("GREENLANE_ADMISSION", "inside")];
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     Greenlane::from_vars(base.iter().chain(extra).map(owned))
 }
@@ -50,11 +47,7 @@ fn a_bad_value_is_an_error_that_names_the_variable_the_value_and_what_it_takes()
     for (name, value, accepted) in [
         ("GREENLANE_ENABLED", "yes", "true or false"),
         ("GREENLANE_STRICT", "1", "true or false"),
-        (
-            "GREENLANE_ADMISSION",
-            "outside",
-            "inside (only our own services reach it) or edge",
-        ),
+        ("GREENLANE_ADMISSION", "outside", "inside (only our own services reach it) or edge"),
         ("GREENLANE_ROLE", "green", "active or preview"),
         ("GREENLANE_ROLE_FILE", "/nowhere/role", "a readable file"),
         ("GREENLANE_SERVES", "a b", "names of previews"),
@@ -76,50 +69,31 @@ fn a_bad_value_is_an_error_that_names_the_variable_the_value_and_what_it_takes()
 fn service_and_admission_are_required() {
     for missing in ["GREENLANE_SERVICE", "GREENLANE_ADMISSION"] {
         let error = vars(&[(missing, "")]).map(|_| ()).unwrap_err().to_string();
-        assert!(
-            error.contains(missing) && error.contains("required"),
-            "{error}"
-        );
+        assert!(error.contains(missing) && error.contains("required"), "{error}");
     }
 }
 
 #[test]
 fn the_kill_switch_works_whatever_else_is_broken() {
-    let broken = [
-        ("GREENLANE_ENABLED", "false"),
-        ("GREENLANE_ADMISSION", "nonsense"),
-    ];
+    let broken = [("GREENLANE_ENABLED", "false"), ("GREENLANE_ADMISSION", "nonsense")];
     assert!(!vars(&broken).unwrap().build().unwrap().0.enabled);
-    assert!(
-        !Greenlane::inside("é")
-            .enabled(false)
-            .build()
-            .unwrap()
-            .0
-            .enabled
-    );
+    assert!(!Greenlane::inside("é").enabled(false).build().unwrap().0.enabled);
 }
 
 /// The environment of a process can't be set safely from within: the test runs itself again.
 #[test]
 fn the_environments_kill_switch_holds_for_handles_made_by_code() {
     const CHILD: &str = "config::tests::child_builds_a_handle";
-    for (value, outcome) in [
-        ("false", "disabled"),
-        ("true", "enabled"),
-        ("", "enabled"),
-        ("nein", "error"),
-    ] {
+    for (value, outcome) in
+        [("false", "disabled"), ("true", "enabled"), ("", "enabled"), ("nein", "error")]
+    {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", CHILD, "--ignored", "--nocapture"])
             .env("GREENLANE_ENABLED", value)
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            text.contains(&format!("handle: {outcome}")),
-            "{value}: {text}"
-        );
+        assert!(text.contains(&format!("handle: {outcome}")), "{value}: {text}");
     }
 }
 
@@ -140,20 +114,11 @@ fn child_builds_a_handle() {
 #[test]
 fn the_role_file_is_followed_and_trouble_with_it_is_counted() {
     let file = temp_file("role", "");
-    let greenlane = Greenlane::inside("fms-api")
-        .role_file(&file)
-        .build()
-        .unwrap();
-    assert_eq!(
-        greenlane.role(),
-        None,
-        "an empty file is a label that is not set yet"
-    );
-    for (text, role) in [
-        ("preview", Some(Role::Preview)),
-        ("active\n", Some(Role::Active)),
-        ("", None),
-    ] {
+    let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
+    assert_eq!(greenlane.role(), None, "an empty file is a label that is not set yet");
+    for (text, role) in
+        [("preview", Some(Role::Preview)), ("active\n", Some(Role::Active)), ("", None)]
+    {
         fs::write(&file, text).unwrap();
         assert_eq!(greenlane.reload().unwrap(), role);
         assert_eq!(greenlane.role(), role);
@@ -161,10 +126,7 @@ fn the_role_file_is_followed_and_trouble_with_it_is_counted() {
     let before = greenlane.counts().role_unread();
     fs::write(&file, "stable").unwrap();
     let error = greenlane.reload().unwrap_err().to_string();
-    assert!(
-        error.contains("stable") && error.contains("active, preview or nothing"),
-        "{error}"
-    );
+    assert!(error.contains("stable") && error.contains("active, preview or nothing"), "{error}");
     assert_eq!(greenlane.role(), None, "what is not known is not guessed");
     assert!(greenlane.counts().role_unread() > before);
     fs::remove_file(&file).unwrap();
@@ -174,10 +136,7 @@ fn the_role_file_is_followed_and_trouble_with_it_is_counted() {
 #[test]
 fn the_role_file_is_polled_in_the_background() {
     let file = temp_file("polled", "preview");
-    let greenlane = Greenlane::inside("fms-api")
-        .role_file(&file)
-        .build()
-        .unwrap();
+    let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
     fs::write(&file, "active").unwrap();
     // Waits for the poll itself, without a bound on how long that takes: the runner has one.
     while greenlane.role() != Some(Role::Active) {
@@ -188,25 +147,14 @@ fn the_role_file_is_polled_in_the_background() {
 #[test]
 fn role_and_role_file_together_are_an_error() {
     let file = temp_file("both", "active");
-    let error = Greenlane::inside("a")
-        .role(Role::Active)
-        .role_file(&file)
-        .build()
-        .unwrap_err();
+    let error = Greenlane::inside("a").role(Role::Active).role_file(&file).build().unwrap_err();
     assert!(error.to_string().contains("one of the two"), "{error}");
 }
 
 #[test]
 fn a_wire_cannot_be_carried_besides() {
-    let error = Greenlane::inside("a")
-        .carry("X-Preview")
-        .build()
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("carry") && error.contains("it is a wire"),
-        "{error}"
-    );
+    let error = Greenlane::inside("a").carry("X-Preview").build().unwrap_err().to_string();
+    assert!(error.contains("carry") && error.contains("it is a wire"), "{error}");
 }
 
 fn temp_file(name: &str, text: &str) -> PathBuf {

@@ -68,17 +68,11 @@ impl Greenlane {
     pub fn extract<H: HeaderSink>(&self, headers: &mut H) -> Inbound {
         let inner = &*self.0;
         if !inner.enabled {
-            return Inbound {
-                scope: None,
-                answer: Answer::Nothing,
-            };
+            return Inbound { scope: None, answer: Answer::Nothing };
         }
         let reading = inner.wires.read(headers, &inner.counters);
         if self.is_nested(&reading) {
-            return Inbound {
-                scope: None,
-                answer: Answer::Nothing,
-            };
+            return Inbound { scope: None, answer: Answer::Nothing };
         }
         let admitted = inner.admission.decide(reading, headers);
         if inner.admission.is_edge() || matches!(admitted, Admitted::Refused(_)) {
@@ -99,29 +93,17 @@ impl Greenlane {
                 });
                 Inbound {
                     scope: Some(Scope(Kind::Request(request.clone()))),
-                    answer: Answer::Preview {
-                        greenlane: self.clone(),
-                        request,
-                    },
+                    answer: Answer::Preview { greenlane: self.clone(), request },
                 }
             }
             Admitted::Active => {
-                let answer = if inner.admission.is_edge() {
-                    Answer::NoTrail
-                } else {
-                    Answer::Nothing
-                };
-                Inbound {
-                    scope: Some(self.active(carried)),
-                    answer,
-                }
+                let answer =
+                    if inner.admission.is_edge() { Answer::NoTrail } else { Answer::Nothing };
+                Inbound { scope: Some(self.active(carried)), answer }
             }
             Admitted::Refused(reason) => Inbound {
                 scope: Some(self.active(carried)),
-                answer: Answer::Refused {
-                    greenlane: self.clone(),
-                    reason,
-                },
+                answer: Answer::Refused { greenlane: self.clone(), reason },
             },
         }
     }
@@ -133,13 +115,7 @@ impl Greenlane {
             return Scope(Kind::Plain { handle });
         }
         let lane = Lane::ACTIVE;
-        let request = RequestScope {
-            handle,
-            lane,
-            carried,
-            recorder: None,
-            trace_id: None,
-        };
+        let request = RequestScope { handle, lane, carried, recorder: None, trace_id: None };
         Scope(Kind::Request(Arc::new(request)))
     }
 
@@ -161,7 +137,7 @@ impl Greenlane {
         let mut carried = Carried::default();
         for name in &inner.carry {
             headers.visit(name, &mut |line| {
-                carried.headers.push((name.clone(), line.to_vec()))
+                carried.headers.push((name.clone(), line.to_vec()));
             });
         }
         if inner.carry_baggage {
@@ -251,10 +227,7 @@ fn put(mut trail: Trail, greenlane: &Greenlane, headers: &mut impl HeaderSink) {
 fn trace_id(headers: &impl HeaderSource) -> Option<Box<str>> {
     let mut found = None;
     headers.visit(&TRACEPARENT, &mut |line| {
-        let id = trim(line)
-            .split(|b| *b == b'-')
-            .nth(1)
-            .filter(|id| id.len() == 32);
+        let id = trim(line).split(|b| *b == b'-').nth(1).filter(|id| id.len() == 32);
         let id = id.filter(|id| id.iter().all(u8::is_ascii_hexdigit));
         found = id.and_then(|id| std::str::from_utf8(id).ok());
     });

@@ -24,11 +24,7 @@ impl<'a> Destination<'a> {
     /// The host that the request names: a URL's host, in brackets where it is an IPv6 address.
     /// Never from a `Host` header, which a proxying handler may have copied from a stranger.
     pub fn host(host: Option<&'a str>) -> Self {
-        Self {
-            host,
-            peer: None,
-            attempt: 1,
-        }
+        Self { host, peer: None, attempt: 1 }
     }
 
     /// The callee's name in the trail. Where the host isn't known, egress decides on this name.
@@ -70,6 +66,7 @@ impl Attempts {
 #[derive(Debug)]
 #[must_use]
 pub struct Call {
+    told: bool,
     takes_trail: bool,
     tracked: Option<Tracked>,
 }
@@ -100,10 +97,7 @@ impl Greenlane {
     ) -> Result<Call, Unscoped> {
         let inner = &*self.0;
         if !inner.enabled {
-            return Ok(Call {
-                takes_trail: false,
-                tracked: None,
-            });
+            return Ok(Call { told: false, takes_trail: false, tracked: None });
         }
         let reading = inner.wires.read(headers, &inner.counters);
         let scope = Scope::current();
@@ -118,17 +112,15 @@ impl Greenlane {
         };
         let request = scope.as_ref().and_then(Scope::request);
         let carries = request.is_some_and(|request| !request.carried.is_empty());
-        let mut withheld = false;
+        let (mut told, mut withheld) = (false, false);
         if !lane.is_active() || carries || was_set {
-            withheld = !self.tell(destination, &lane, was_set, request.map(|r| &**r), headers);
+            told = self.tell(destination, &lane, was_set, request.map(|r| &**r), headers);
+            withheld = !told;
         }
         let tracked = request.and_then(|request| {
             self.track(destination, &lane, request, withheld && !lane.is_active())
         });
-        Ok(Call {
-            takes_trail: scope.is_some(),
-            tracked,
-        })
+        Ok(Call { told, takes_trail: scope.is_some(), tracked })
     }
 
     /// Writes what the callee is to know, or takes it off. Says whether egress allowed it.
@@ -152,9 +144,7 @@ impl Greenlane {
             inner.wires.strip(headers, &inner.counters);
         }
         let baggage = request.map_or(&[][..], |request| &request.carried.baggage);
-        inner
-            .wires
-            .write(lane.preview(), baggage, headers, &inner.counters);
+        inner.wires.write(lane.preview(), baggage, headers, &inner.counters);
         for (name, value) in request.iter().flat_map(|request| &request.carried.headers) {
             if !headers.has(name) {
                 headers.set(name, value);
@@ -168,9 +158,7 @@ impl Greenlane {
         inner.counters.add(Counter::Unscoped, 1);
         let target = destination.name();
         if inner.strict {
-            return Err(Unscoped {
-                target: target.to_owned(),
-            });
+            return Err(Unscoped { target: target.to_owned() });
         }
         if inner.warned_unscoped.first(target) {
             tracing::warn!(
@@ -199,30 +187,21 @@ impl Greenlane {
             Err(Full::TooMany) => self.0.counters.add(Counter::Untracked, 1),
         }
         let (greenlane, request) = (self.clone(), request.clone());
-        Some(Tracked {
-            greenlane,
-            request,
-            slot: slot.ok(),
-            hop,
-            withheld,
-        })
+        Some(Tracked { greenlane, request, slot: slot.ok(), hop, withheld })
     }
 }
 
 impl Call {
-    /// Whether the callee was told a preview, or was to be, so that its answer counts in a trail.
-    pub fn is_tracked(&self) -> bool {
-        self.tracked.is_some()
+    /// Whether the request holds something that egress guards: an adapter that follows redirects
+    /// must not take it to a host that [`Greenlane::may_tell`] refuses.
+    pub fn told(&self) -> bool {
+        self.told
     }
 
     /// The call was answered: takes the trail off the response, into the request's.
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(tracked) = self.tracked.take() {
-            let theirs = if tracked.withheld {
-                None
-            } else {
-                Trail::of(headers)
-            };
+            let theirs = if tracked.withheld { None } else { Trail::of(headers) };
             tracked.answered(status, theirs);
         }
         if self.takes_trail {
@@ -259,18 +238,12 @@ impl Tracked {
             Some(Err(problem)) => {
                 self.greenlane.0.counters.add(Counter::BadTrails, 1);
                 tracing::debug!(service = self.hop.service(), %problem, "greenlane: a trail that can't be read");
-                self.hop
-                    .clone()
-                    .serves(Served::Opaque)
-                    .status_is(status)
-                    .reason_is("bad-trail")
+                self.hop.clone().serves(Served::Opaque).status_is(status).reason_is("bad-trail")
             }
             _ if self.withheld => return self.settle(Served::Withheld),
-            _ if matches!(status, 502..=504) => self
-                .hop
-                .clone()
-                .serves(Served::Unavailable)
-                .status_is(status),
+            _ if matches!(status, 502..=504) => {
+                self.hop.clone().serves(Served::Unavailable).status_is(status)
+            }
             _ => self.hop.clone().serves(Served::Opaque).status_is(status),
         };
         self.settle_with(verdict);
@@ -278,11 +251,7 @@ impl Tracked {
 
     fn settle(self, served: Served) {
         // What egress kept back stays so, whatever became of the call.
-        let served = if self.withheld {
-            Served::Withheld
-        } else {
-            served
-        };
+        let served = if self.withheld { Served::Withheld } else { served };
         let hop = self.hop.clone().serves(served);
         self.settle_with(hop);
     }

@@ -20,8 +20,7 @@ fn inside() -> Builder {
 
 fn text(map: &HeaderMap, name: &str) -> Option<String> {
     assert!(map.get_all(name).iter().count() <= 1, "one line of {name}");
-    map.get(name)
-        .map(|value| value.to_str().unwrap().to_owned())
+    map.get(name).map(|value| value.to_str().unwrap().to_owned())
 }
 
 /// What a call to `host` carries when it is made in the scope of a request with these headers.
@@ -33,17 +32,12 @@ fn handed_on(
 ) -> HeaderMap {
     let inbound = greenlane.extract(&mut headers(request));
     let mut call = headers(own);
-    inbound
-        .scope()
-        .unwrap()
-        .run_sync(|| inject(greenlane, host, &mut call).failed());
+    inbound.scope().unwrap().run_sync(|| inject(greenlane, host, &mut call).failed());
     call
 }
 
 fn inject(greenlane: &Greenlane, host: &str, call: &mut HeaderMap) -> Call {
-    greenlane
-        .inject(&Destination::host(Some(host)), call)
-        .unwrap()
+    greenlane.inject(&Destination::host(Some(host)), call).unwrap()
 }
 
 /// The response head of a request with these headers, whose handler ran `calls`.
@@ -79,10 +73,7 @@ fn either_wire_in_becomes_both_out() {
 fn without_a_preview_nothing_is_touched() {
     let greenlane = inside().build().unwrap();
     let own = [("baggage", ",,broken"), ("baggage", "b=2")];
-    assert_eq!(
-        handed_on(&greenlane, &[("baggage", "a=1")], "fms-map", &own),
-        headers(&own)
-    );
+    assert_eq!(handed_on(&greenlane, &[("baggage", "a=1")], "fms-map", &own), headers(&own));
     assert!(response(&greenlane, &[], |_| {}).is_empty());
 }
 
@@ -96,22 +87,14 @@ fn what_the_application_sets_is_the_lane_of_the_call() {
     let mut unscoped = headers(&[WANTED]);
     drop(inject(&greenlane, "fms-map", &mut unscoped));
     assert_eq!(text(&unscoped, "baggage").unwrap(), "preview=release-42");
-    assert_eq!(
-        greenlane.counts().unscoped(),
-        0,
-        "a call that names its lane is not lost"
-    );
+    assert_eq!(greenlane.counts().unscoped(), 0, "a call that names its lane is not lost");
 }
 
 #[test]
 fn what_the_application_sets_wrongly_is_taken_off_and_counted() {
     let greenlane = inside().build().unwrap();
-    let call = handed_on(
-        &greenlane,
-        &[WANTED],
-        "fms-map",
-        &[("x-preview", "a b"), ("baggage", "k=v")],
-    );
+    let call =
+        handed_on(&greenlane, &[WANTED], "fms-map", &[("x-preview", "a b"), ("baggage", "k=v")]);
     assert_eq!(
         (text(&call, "x-preview"), text(&call, "baggage").unwrap()),
         (None, "k=v".to_owned())
@@ -121,11 +104,7 @@ fn what_the_application_sets_wrongly_is_taken_off_and_counted() {
 
 #[test]
 fn a_refused_host_is_told_nothing_whoever_wrote_it() {
-    let greenlane = inside()
-        .carry("x-tenant-id")
-        .carry_baggage()
-        .build()
-        .unwrap();
+    let greenlane = inside().carry("x-tenant-id").carry_baggage().build().unwrap();
     let request = [WANTED, ("x-tenant-id", "t"), ("baggage", "secret=1")];
     let own = [WANTED, ("baggage", "a=1,preview=release-42")];
     let call = handed_on(&greenlane, &request, "maps.example", &own);
@@ -137,63 +116,28 @@ fn a_refused_host_is_told_nothing_whoever_wrote_it() {
 fn a_host_that_is_not_known_is_refused_unless_the_peer_is() {
     let greenlane = inside().build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[WANTED]));
-    for (peer, told) in [
-        (None, false),
-        (Some("fms-map"), true),
-        (Some("maps.example"), false),
-    ] {
+    for (peer, told) in [(None, false), (Some("fms-map"), true), (Some("maps.example"), false)] {
         let mut call = HeaderMap::new();
         let to = Destination::host(None).peer(peer);
-        inbound
-            .scope()
-            .unwrap()
-            .run_sync(|| drop(greenlane.inject(&to, &mut call)));
+        inbound.scope().unwrap().run_sync(|| drop(greenlane.inject(&to, &mut call)));
         assert_eq!(call.contains_key("x-preview"), told, "{peer:?}");
     }
     let named = Destination::host(Some("8.8.8.8")).peer(Some("fms-map"));
     let mut call = HeaderMap::new();
-    inbound
-        .scope()
-        .unwrap()
-        .run_sync(|| drop(greenlane.inject(&named, &mut call)));
-    assert!(
-        call.is_empty(),
-        "a peer's name does not vouch for a host that is known"
-    );
+    inbound.scope().unwrap().run_sync(|| drop(greenlane.inject(&named, &mut call)));
+    assert!(call.is_empty(), "a peer's name does not vouch for a host that is known");
 }
 
 #[test]
 fn on_request_other_headers_and_baggage_ride_along_in_both_lanes() {
-    let greenlane = inside()
-        .carry("x-tenant-id")
-        .carry_baggage()
-        .build()
-        .unwrap();
+    let greenlane = inside().carry("x-tenant-id").carry_baggage().build().unwrap();
     let rest = [("x-tenant-id", "t\u{e9}"), ("baggage", "b=%25,,c=3;p")];
-    let active = handed_on(
-        &greenlane,
-        &rest,
-        "fms-map",
-        &[("baggage", "mine=1,c=mine")],
-    );
-    assert_eq!(
-        active,
-        headers(&[
-            ("baggage", "mine=1,c=mine,b=%25"),
-            ("x-tenant-id", "t\u{e9}")
-        ])
-    );
+    let active = handed_on(&greenlane, &rest, "fms-map", &[("baggage", "mine=1,c=mine")]);
+    assert_eq!(active, headers(&[("baggage", "mine=1,c=mine,b=%25"), ("x-tenant-id", "t\u{e9}")]));
     let preview = handed_on(&greenlane, &[&rest[..], &[WANTED]].concat(), "fms-map", &[]);
-    assert_eq!(
-        text(&preview, "baggage").unwrap(),
-        "preview=release-42,b=%25,c=3;p"
-    );
+    assert_eq!(text(&preview, "baggage").unwrap(), "preview=release-42,b=%25,c=3;p");
     let own = handed_on(&greenlane, &rest, "fms-map", &[("x-tenant-id", "mine")]);
-    assert_eq!(
-        text(&own, "x-tenant-id").unwrap(),
-        "mine",
-        "what the call sets stays"
-    );
+    assert_eq!(text(&own, "x-tenant-id").unwrap(), "mine", "what the call sets stays");
     assert_eq!(greenlane.counts().baggage_malformed(), 3);
 }
 
@@ -207,11 +151,7 @@ fn malformed_is_dropped_counted_shown_and_goes_on_in_the_active_lane() {
         let mut map = headers(&[&request[..], &[("baggage", "preview=x,b=1")]].concat());
         let inbound = greenlane.extract(&mut map);
         assert!(inbound.scope().unwrap().lane().is_active() && inbound.rejection().is_none());
-        assert_eq!(
-            map,
-            headers(&[("baggage", "b=1")]),
-            "a proxying handler must not copy it"
-        );
+        assert_eq!(map, headers(&[("baggage", "b=1")]), "a proxying handler must not copy it");
         let mut response = HeaderMap::new();
         inbound.answered(&mut response);
         assert_eq!(
@@ -220,43 +160,23 @@ fn malformed_is_dropped_counted_shown_and_goes_on_in_the_active_lane() {
         );
         assert!(!response.contains_key("cache-control"));
     }
-    assert_eq!(
-        (
-            greenlane.counts().malformed(),
-            greenlane.counts().ambiguous()
-        ),
-        (1, 1)
-    );
+    assert_eq!((greenlane.counts().malformed(), greenlane.counts().ambiguous()), (1, 1));
 }
 
 #[test]
 fn a_service_can_choose_to_answer_400() {
     let greenlane = inside().reject_malformed(true).build().unwrap();
-    let rejection = greenlane
-        .extract(&mut headers(&[("x-preview", "a b")]))
-        .rejection()
-        .unwrap();
+    let rejection = greenlane.extract(&mut headers(&[("x-preview", "a b")])).rejection().unwrap();
     assert_eq!(rejection.status(), 400);
     assert!(rejection.message().contains("1 to 63 letters"));
-    assert!(
-        greenlane
-            .extract(&mut headers(&[WANTED]))
-            .rejection()
-            .is_none()
-    );
+    assert!(greenlane.extract(&mut headers(&[WANTED])).rejection().is_none());
 }
 
 #[test]
 fn the_edge_strips_strangers_and_answers_them_without_a_trail() {
-    let greenlane = Greenlane::edge("console", [])
-        .wires(Wire::okteto())
-        .build()
-        .unwrap();
-    let mut map = headers(&[
-        WANTED,
-        ("x-preview", "b c"),
-        ("baggage", "preview=x,okteto-divert=y,b=1"),
-    ]);
+    let greenlane = Greenlane::edge("console", []).wires(Wire::okteto()).build().unwrap();
+    let mut map =
+        headers(&[WANTED, ("x-preview", "b c"), ("baggage", "preview=x,okteto-divert=y,b=1")]);
     let inbound = greenlane.extract(&mut map);
     assert_eq!(map, headers(&[("baggage", "b=1")]));
     assert!(inbound.scope().unwrap().lane().is_active());
@@ -268,30 +188,17 @@ fn the_edge_strips_strangers_and_answers_them_without_a_trail() {
 
 #[test]
 fn a_gate_lets_a_tester_in_and_shows_the_trail() {
-    let key = crate::HeaderName::new("x-key").unwrap();
+    let key = HeaderName::new("x-key").unwrap();
     let by_key = Gate::application("key", move |entry| {
-        entry
-            .wanted()
-            .filter(|_| entry.header(&key) == Some(b"tester"))
-            .cloned()
+        entry.wanted().filter(|_| entry.header(&key) == Some(b"tester")).cloned()
     });
     let always: Preview = "fallback".parse().unwrap();
-    let greenlane = Greenlane::edge("console", [by_key])
-        .role(Role::Active)
-        .build()
-        .unwrap();
+    let greenlane = Greenlane::edge("console", [by_key]).role(Role::Active).build().unwrap();
     let tester = response(&greenlane, &[WANTED, ("x-key", "tester")], |_| {});
     assert_eq!(trail(&tester).unwrap(), "console;served=active;role=active");
+    assert_eq!(trail(&response(&greenlane, &[WANTED, ("x-key", "guess")], |_| {})), None);
     assert_eq!(
-        trail(&response(&greenlane, &[WANTED, ("x-key", "guess")], |_| {})),
-        None
-    );
-    assert_eq!(
-        trail(&response(
-            &greenlane,
-            &[("x-preview", "a b"), ("x-key", "tester")],
-            |_| {}
-        )),
+        trail(&response(&greenlane, &[("x-preview", "a b"), ("x-key", "tester")], |_| {})),
         None
     );
     let own = Gate::application("always", move |_| Some(always.clone()));
@@ -305,30 +212,20 @@ fn responses_in_a_preview_lane_are_kept_from_caches() {
     let request = [WANTED];
     let cached = |greenlane: Greenlane| {
         let set = |response: &mut HeaderMap| {
-            _ = response.insert("cache-control", "max-age=60".parse().unwrap())
+            _ = response.insert("cache-control", "max-age=60".parse().unwrap());
         };
         text(&response(&greenlane, &request, set), "cache-control").unwrap()
     };
     assert_eq!(cached(inside().build().unwrap()), "private, no-store");
-    assert_eq!(
-        cached(inside().trail(false).build().unwrap()),
-        "private, no-store"
-    );
-    assert_eq!(
-        cached(inside().private_responses(false).build().unwrap()),
-        "max-age=60"
-    );
+    assert_eq!(cached(inside().trail(false).build().unwrap()), "private, no-store");
+    assert_eq!(cached(inside().private_responses(false).build().unwrap()), "max-age=60");
 }
 
 /// A call to `host` that is answered with this status and trail.
 fn answered(greenlane: &Greenlane, host: &str, status: u16, theirs: Option<&str>) {
     let call = inject(greenlane, host, &mut HeaderMap::new());
-    let mut response = headers(
-        &theirs
-            .map(|trail| ("x-preview-trail", trail))
-            .into_iter()
-            .collect::<Vec<_>>(),
-    );
+    let mut response =
+        headers(&theirs.map(|trail| ("x-preview-trail", trail)).into_iter().collect::<Vec<_>>());
     call.answered(status, &mut response);
     assert!(response.is_empty(), "the trail is taken off the response");
 }
@@ -398,10 +295,8 @@ fn attempts_are_hops_with_their_number() {
             let to = Destination::host(Some("fms-map")).attempt(attempts.clone().start());
             let call = greenlane.inject(&to, &mut HeaderMap::new()).unwrap();
             let status = if theirs.is_some() { 200 } else { 503 };
-            let lines: Vec<_> = theirs
-                .map(|trail| ("x-preview-trail", trail))
-                .into_iter()
-                .collect();
+            let lines: Vec<_> =
+                theirs.map(|trail| ("x-preview-trail", trail)).into_iter().collect();
             call.answered(status, &mut headers(&lines));
         }
     });
@@ -416,18 +311,9 @@ fn attempts_are_hops_with_their_number() {
 fn a_call_in_another_lane_says_which() {
     let greenlane = inside().build().unwrap();
     let response = response(&greenlane, &[WANTED], |_| {
-        inject(
-            &greenlane,
-            "fms-map",
-            &mut headers(&[("x-preview", "other")]),
-        )
-        .failed();
+        inject(&greenlane, "fms-map", &mut headers(&[("x-preview", "other")])).failed();
     });
-    assert!(
-        trail(&response)
-            .unwrap()
-            .ends_with("fms-map;d=1;served=failed;wanted=other")
-    );
+    assert!(trail(&response).unwrap().ends_with("fms-map;d=1;served=failed;wanted=other"));
 }
 
 #[test]
@@ -453,10 +339,7 @@ fn a_hidden_instance_adds_no_hop() {
             Some("fms-api;served=preview, fms-map;d=1;served=active"),
         );
     });
-    assert_eq!(
-        trail(&with_call).unwrap(),
-        "fms-api;served=preview, fms-map;d=1;served=active"
-    );
+    assert_eq!(trail(&with_call).unwrap(), "fms-api;served=preview, fms-map;d=1;served=active");
     assert_eq!(trail(&response(&greenlane, &[WANTED], |_| {})), None);
 }
 
@@ -482,14 +365,7 @@ fn nested_inbounds_of_one_handle_are_one() {
         let elsewhere = greenlane.extract(&mut headers(&[("x-preview", "other")]));
         assert_eq!(elsewhere.scope().unwrap().lane().to_string(), "other");
         // Another service in the same process: what its request says holds, never a stale value.
-        assert!(
-            other
-                .extract(&mut headers(&[]))
-                .scope()
-                .unwrap()
-                .lane()
-                .is_active()
-        );
+        assert!(other.extract(&mut headers(&[])).scope().unwrap().lane().is_active());
     });
 }
 
@@ -499,16 +375,11 @@ fn unscoped_calls_are_counted_and_refused_in_strict_mode() {
     drop(inject(&greenlane, "fms-map", &mut HeaderMap::new()));
     assert_eq!(greenlane.counts().unscoped(), 1);
     Scope::background().run_sync(|| drop(inject(&greenlane, "fms-map", &mut HeaderMap::new())));
-    assert_eq!(
-        greenlane.counts().unscoped(),
-        1,
-        "the background is no loss"
-    );
+    assert_eq!(greenlane.counts().unscoped(), 1, "the background is no loss");
 
     let strict = inside().strict(true).build().unwrap();
-    let error = strict
-        .inject(&Destination::host(Some("fms-map")), &mut HeaderMap::new())
-        .unwrap_err();
+    let error =
+        strict.inject(&Destination::host(Some("fms-map")), &mut HeaderMap::new()).unwrap_err();
     assert_eq!(error.target(), "fms-map");
     assert!(error.to_string().contains("Scope::current()"), "{error}");
     Scope::background().run_sync(|| drop(inject(&strict, "fms-map", &mut HeaderMap::new())));
@@ -516,11 +387,7 @@ fn unscoped_calls_are_counted_and_refused_in_strict_mode() {
 
 #[test]
 fn disabled_passes_everything_through() {
-    let greenlane = Greenlane::edge("console", [])
-        .strict(true)
-        .enabled(false)
-        .build()
-        .unwrap();
+    let greenlane = Greenlane::edge("console", []).strict(true).enabled(false).build().unwrap();
     let before = headers(&[WANTED, ("x-preview", "b c"), ("baggage", "preview=x,,")]);
     let mut map = before.clone();
     let inbound = greenlane.extract(&mut map);
@@ -553,10 +420,7 @@ fn no_preview_and_nothing_to_carry_allocates_nothing() {
     let measured = allocation_counter::measure(|| {
         let inbound = greenlane.extract(&mut request);
         inbound.scope().unwrap().run_sync(|| {
-            greenlane
-                .inject(&to, &mut call)
-                .unwrap()
-                .answered(200, &mut answer);
+            greenlane.inject(&to, &mut call).unwrap().answered(200, &mut answer);
         });
         inbound.answered(&mut answer);
     });
@@ -586,16 +450,10 @@ fn every_hop_is_an_event_with_the_traces_id() {
         }
     }
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(lines.clone())
-        .with_ansi(false)
-        .finish();
+    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
     tracing::subscriber::with_default(subscriber, || {
         let greenlane = inside().build().unwrap();
-        let traced = (
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        );
+        let traced = ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         response(&greenlane, &[WANTED, traced], |_| {
             answered(&greenlane, "billing", 200, None);
             answered(&greenlane, "maps.example", 200, None);
@@ -603,10 +461,7 @@ fn every_hop_is_an_event_with_the_traces_id() {
         });
     });
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let hops: Vec<_> = text
-        .lines()
-        .filter(|line| line.contains("greenlane::hop"))
-        .collect();
+    let hops: Vec<_> = text.lines().filter(|line| line.contains("greenlane::hop")).collect();
     assert_eq!(hops.len(), 4, "{text}");
     assert!(
         hops.iter()
@@ -619,10 +474,7 @@ fn every_hop_is_an_event_with_the_traces_id() {
         warnings[0].contains(r#".egress(["maps.example"])"#)
             && warnings[0].contains("GREENLANE_EGRESS=maps.example")
     );
-    let starts = text
-        .lines()
-        .filter(|line| line.contains("greenlane: configuration"))
-        .count();
+    let starts = text.lines().filter(|line| line.contains("greenlane: configuration")).count();
     assert_eq!(starts, 1, "the configuration in effect is logged once");
 }
 
@@ -630,10 +482,7 @@ fn every_hop_is_an_event_with_the_traces_id() {
 fn a_trail_survives_a_round_trip_through_every_hop() {
     let (api, map) = (
         inside().build().unwrap(),
-        Greenlane::inside("fms-map")
-            .serves(["release-42"])
-            .build()
-            .unwrap(),
+        Greenlane::inside("fms-map").serves(["release-42"]).build().unwrap(),
     );
     let response = response(&api, &[WANTED], |_| {
         let mut request = HeaderMap::new();
@@ -644,16 +493,7 @@ fn a_trail_survives_a_round_trip_through_every_hop() {
         call.answered(200, &mut answer);
     });
     let trail = Trail::of(&response).unwrap().unwrap();
-    let seen: Vec<_> = trail
-        .hops()
-        .iter()
-        .map(|hop| (hop.service(), hop.served(), hop.depth()))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            ("fms-api", Served::Active, 0),
-            ("fms-map", Served::Preview, 1)
-        ]
-    );
+    let seen: Vec<_> =
+        trail.hops().iter().map(|hop| (hop.service(), hop.served(), hop.depth())).collect();
+    assert_eq!(seen, [("fms-api", Served::Active, 0), ("fms-map", Served::Preview, 1)]);
 }

@@ -46,10 +46,7 @@ fn write(hop: &Hop, text: &mut String) -> Option<()> {
     if hop.depth > 0 {
         item = item.parameter(key_ref("d"), hop.depth);
     }
-    item = item.parameter(
-        key_ref("served"),
-        TokenRef::from_str(hop.served.as_str()).ok()?,
-    );
+    item = item.parameter(key_ref("served"), TokenRef::from_str(hop.served.as_str()).ok()?);
     if let Some(version) = &hop.version {
         item = item.parameter(key_ref("version"), StringRef::from_str(version).ok()?);
     }
@@ -105,10 +102,7 @@ pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {
             continue;
         }
         hop.served = item.served.ok_or_else(|| bad("it has no `served`"))?;
-        let deepest = trail
-            .hops
-            .last()
-            .map_or(0, |above| above.depth.saturating_add(1));
+        let deepest = trail.hops.last().map_or(0, |above| above.depth.saturating_add(1));
         if item.bad_depth || hop.depth > deepest {
             return Err(bad("its depth does not follow from the hop before"));
         }
@@ -155,10 +149,7 @@ impl<'de> ItemVisitor<'de> for Entry<'_> {
         item: BareItemFromInput<'de>,
     ) -> Result<impl ParameterVisitor<'de, Out = ()>, Infallible> {
         let hop = text(&item).map(|name| Hop::of_call(name, Served::Unknown));
-        self.0.push(RawItem {
-            hop,
-            ..RawItem::default()
-        });
+        self.0.push(RawItem { hop, ..RawItem::default() });
         Ok(Parameters(self.0))
     }
 }

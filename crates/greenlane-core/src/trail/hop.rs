@@ -97,15 +97,9 @@ impl Hop {
     /// A call that is not answered yet.
     pub(crate) fn of_attempt(peer: &str, attempt: u32, wanted: Option<Preview>) -> Self {
         // What RFC 9651 can't hold in a String must not cost the rest of the trail.
-        let peer: String = peer
-            .chars()
-            .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
-            .collect();
-        Self {
-            attempt,
-            wanted,
-            ..Self::of_call(peer, Served::Pending)
-        }
+        let peer: String =
+            peer.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+        Self { attempt, wanted, ..Self::of_call(peer, Served::Pending) }
     }
 
     /// An instance's own verdict.
@@ -122,32 +116,20 @@ impl Hop {
     }
 
     pub(crate) fn status_is(self, status: u16) -> Self {
-        Self {
-            status: Some(status),
-            ..self
-        }
+        Self { status: Some(status), ..self }
     }
 
     pub(crate) fn reason_is(self, reason: &str) -> Self {
-        Self {
-            reason: Some(reason.into()),
-            ..self
-        }
+        Self { reason: Some(reason.into()), ..self }
     }
 
     pub(super) fn below(self, deeper: u8) -> Self {
-        Self {
-            depth: self.depth.saturating_add(deeper),
-            ..self
-        }
+        Self { depth: self.depth.saturating_add(deeper), ..self }
     }
 
     /// Whether the other differs in nothing but how often it stands there.
     pub(super) fn is_alike(&self, other: &Self) -> bool {
-        Self {
-            times: other.times,
-            ..self.clone()
-        } == *other
+        Self { times: other.times, ..self.clone() } == *other
     }
 
     pub(super) fn add(&mut self, other: &Self) {

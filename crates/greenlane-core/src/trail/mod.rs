@@ -82,16 +82,12 @@ impl Trail {
     }
 
     pub(crate) fn of_hop(hop: Hop) -> Self {
-        Self {
-            hops: vec![hop],
-            truncated: false,
-        }
+        Self { hops: vec![hop], truncated: false }
     }
 
     /// Puts what was called below what is here.
     pub(crate) fn append(&mut self, calls: Self, deeper: u8) {
-        self.hops
-            .extend(calls.hops.into_iter().map(|hop| hop.below(deeper)));
+        self.hops.extend(calls.hops.into_iter().map(|hop| hop.below(deeper)));
         self.truncated |= calls.truncated;
     }
 

@@ -71,10 +71,7 @@ impl Recorder {
     pub(crate) fn close(&self) -> Trail {
         let mut calls = self.calls();
         calls.closed = true;
-        let mut trail = Trail {
-            hops: Vec::new(),
-            truncated: calls.missing,
-        };
+        let mut trail = Trail { hops: Vec::new(), truncated: calls.missing };
         for call in std::mem::take(&mut calls.slots) {
             trail.append(call, 0);
         }

@@ -4,19 +4,11 @@ use super::*;
 use crate::identity::Role;
 
 fn hop(service: &str, served: Served, depth: u8) -> Hop {
-    Hop {
-        depth,
-        ..Hop::of_call(service, served)
-    }
+    Hop { depth, ..Hop::of_call(service, served) }
 }
 
 fn rendered(hops: Vec<Hop>) -> String {
-    Trail {
-        hops,
-        truncated: false,
-    }
-    .render()
-    .unwrap()
+    Trail { hops, truncated: false }.render().unwrap()
 }
 
 #[test]
@@ -66,10 +58,7 @@ fn equal_neighbours_without_children_fold() {
 
 #[test]
 fn neighbours_that_differ_do_not_fold() {
-    let again = Hop {
-        attempt: 2,
-        ..hop("a", Served::Active, 0)
-    };
+    let again = Hop { attempt: 2, ..hop("a", Served::Active, 0) };
     assert_eq!(
         rendered(vec![hop("a", Served::Active, 0), again]),
         "a;served=active, a;served=active;attempt=2"
@@ -78,11 +67,8 @@ fn neighbours_that_differ_do_not_fold() {
 
 #[test]
 fn it_is_cut_at_64_hops_and_says_so() {
-    let hops = |n: usize| {
-        (0..n)
-            .map(|i| hop(&format!("s{i}"), Served::Active, 0))
-            .collect::<Vec<_>>()
-    };
+    let hops =
+        |n: usize| (0..n).map(|i| hop(&format!("s{i}"), Served::Active, 0)).collect::<Vec<_>>();
     let text = rendered(hops(64));
     assert_eq!(Trail::parse(text.as_bytes()).unwrap().hops().len(), 64);
     assert!(!text.contains("truncated"));
@@ -97,25 +83,15 @@ fn it_is_cut_at_two_kibibytes_and_says_so() {
     let long =
         |i: usize| hop(&format!("{}{i}", "x".repeat(60)), Served::Unavailable, 0).status_is(503);
     let text = rendered((0..60).map(long).collect());
-    assert!(
-        text.len() <= MAX_BYTES && text.ends_with(", truncated"),
-        "{}",
-        text.len()
-    );
-    assert!(
-        text.len() > MAX_BYTES - 200,
-        "no more was cut than had to be"
-    );
+    assert!(text.len() <= MAX_BYTES && text.ends_with(", truncated"), "{}", text.len());
+    assert!(text.len() > MAX_BYTES - 200, "no more was cut than had to be");
 }
 
 #[test]
 fn a_cut_further_down_is_still_told() {
     let mut trail = Trail::of_hop(hop("fms-api", Served::Active, 0));
     trail.append(Trail::parse(b"a;served=active, truncated").unwrap(), 1);
-    assert_eq!(
-        trail.render().unwrap(),
-        "fms-api;served=active, a;d=1;served=active, truncated"
-    );
+    assert_eq!(trail.render().unwrap(), "fms-api;served=active, a;d=1;served=active, truncated");
 }
 
 #[test]
@@ -137,10 +113,7 @@ fn what_is_no_trail_is_an_error_that_says_why() {
         ("a;served=\"active\"", "`served`"),
         ("(a b);served=active", "neither Token nor String"),
         ("12;served=active", "neither Token nor String"),
-        (
-            "a;served=active, truncated, b;served=active",
-            "mark of a cut",
-        ),
+        ("a;served=active, truncated, b;served=active", "mark of a cut"),
         ("a;;", "RFC 9651"),
         ("a;served=active,", "RFC 9651"),
         ("\u{e9};served=active", "RFC 9651"),
@@ -155,10 +128,7 @@ fn what_is_no_trail_is_an_error_that_says_why() {
 #[test]
 fn a_newer_trail_is_read_by_an_older_reader() {
     let trail = Trail::parse(b"a;served=teleported;colour=blue;version=1.2").unwrap();
-    assert_eq!(
-        (trail.hops()[0].served(), trail.hops()[0].version()),
-        (Served::Unknown, None)
-    );
+    assert_eq!((trail.hops()[0].served(), trail.hops()[0].version()), (Served::Unknown, None));
 }
 
 #[test]
@@ -174,18 +144,13 @@ fn several_lines_are_one_list() {
 fn calls_stand_in_the_order_in_which_they_started() {
     let recorder = Recorder::default();
     let pending = |name: &str| Hop::of_call(name, Served::Pending);
-    let (first, second) = (
-        recorder.start(pending("a")).unwrap(),
-        recorder.start(pending("b")).unwrap(),
-    );
+    let (first, second) =
+        (recorder.start(pending("a")).unwrap(), recorder.start(pending("b")).unwrap());
     recorder.settle(second, Trail::of_hop(hop("b", Served::Active, 0)));
     let third = recorder.start(pending("c")).unwrap();
     recorder.settle(first, Trail::of_hop(hop("a", Served::Preview, 0)));
     let mut trail = recorder.close();
-    assert_eq!(
-        trail.render().unwrap(),
-        "a;served=preview, b;served=active, c;served=pending"
-    );
+    assert_eq!(trail.render().unwrap(), "a;served=preview, b;served=active, c;served=pending");
     recorder.settle(third, Trail::of_hop(hop("c", Served::Active, 0)));
     assert_eq!(recorder.start(pending("d")).unwrap_err(), Full::Late);
 }
@@ -193,10 +158,7 @@ fn calls_stand_in_the_order_in_which_they_started() {
 #[test]
 fn a_request_remembers_only_so_many_calls_and_hops() {
     let recorder = Recorder::default();
-    let many = Trail {
-        hops: vec![hop("x", Served::Active, 0); 64],
-        truncated: false,
-    };
+    let many = Trail { hops: vec![hop("x", Served::Active, 0); 64], truncated: false };
     let mut places = 0;
     while let Ok(slot) = recorder.start(Hop::of_call("a", Served::Pending)) {
         recorder.settle(slot, many.clone());
@@ -204,25 +166,17 @@ fn a_request_remembers_only_so_many_calls_and_hops() {
     }
     assert_eq!(places, 256);
     let trail = recorder.close();
-    assert!(
-        trail.is_truncated() && trail.hops().len() <= 512 + 256,
-        "{}",
-        trail.hops().len()
-    );
+    assert!(trail.is_truncated() && trail.hops().len() <= 512 + 256, "{}", trail.hops().len());
 }
 
 fn any_hop() -> impl Strategy<Value = Hop> {
-    (
-        "[ -~]{1,20}",
-        0u8..4,
-        prop::option::of("[ -~]{0,9}"),
-        1u32..4,
-    )
-        .prop_map(|(name, depth, version, attempt)| Hop {
+    ("[ -~]{1,20}", 0u8..4, prop::option::of("[ -~]{0,9}"), 1u32..4).prop_map(
+        |(name, depth, version, attempt)| Hop {
             version: version.map(Into::into),
             attempt,
             ..hop(&name, Served::Active, depth)
-        })
+        },
+    )
 }
 
 proptest! {

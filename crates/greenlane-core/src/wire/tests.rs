@@ -14,10 +14,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn default_wires() -> Wires {
-    Wires(vec![
-        Wire::header("x-preview").unwrap(),
-        Wire::baggage("preview").unwrap(),
-    ])
+    Wires(vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()])
 }
 
 fn read(lines: &[(&str, &str)]) -> Reading {
@@ -33,19 +30,13 @@ fn the_first_wire_that_is_present_decides() {
     assert_eq!(read(&[]), Reading::Absent);
     assert_eq!(read(&[("x-preview", "a")]), preview("a"));
     assert_eq!(read(&[("baggage", "preview=b")]), preview("b"));
-    assert_eq!(
-        read(&[("baggage", "preview=b"), ("x-preview", "a")]),
-        preview("a")
-    );
+    assert_eq!(read(&[("baggage", "preview=b"), ("x-preview", "a")]), preview("a"));
 }
 
 #[test]
 fn empty_is_absent() {
     assert_eq!(read(&[("x-preview", "")]), Reading::Absent);
-    assert_eq!(
-        read(&[("x-preview", " \t"), ("baggage", "preview=b")]),
-        preview("b")
-    );
+    assert_eq!(read(&[("x-preview", " \t"), ("baggage", "preview=b")]), preview("b"));
     assert_eq!(read(&[("baggage", "preview=")]), Reading::Absent);
 }
 
@@ -55,22 +46,13 @@ fn malformed_or_ambiguous_is_the_active_lane_without_falling_through() {
         let reading = read(&[("x-preview", bad), ("baggage", "preview=b")]);
         assert_eq!(reading, Reading::Bad(Reason::Malformed), "{bad}");
     }
-    assert_eq!(
-        read(&[("x-preview", "a"), ("x-preview", "b")]),
-        Reading::Bad(Reason::Ambiguous)
-    );
-    assert_eq!(
-        read(&[("baggage", "preview=a,preview=b")]),
-        Reading::Bad(Reason::Ambiguous)
-    );
+    assert_eq!(read(&[("x-preview", "a"), ("x-preview", "b")]), Reading::Bad(Reason::Ambiguous));
+    assert_eq!(read(&[("baggage", "preview=a,preview=b")]), Reading::Bad(Reason::Ambiguous));
     assert_eq!(
         read(&[("baggage", "preview=a"), ("baggage", "preview=b")]),
         Reading::Bad(Reason::Ambiguous)
     );
-    assert_eq!(
-        read(&[("x-preview", "a"), ("x-preview", "A")]),
-        preview("a")
-    );
+    assert_eq!(read(&[("x-preview", "a"), ("x-preview", "A")]), preview("a"));
 }
 
 #[test]
@@ -80,23 +62,14 @@ fn a_later_wire_that_differs_is_a_counted_conflict() {
         default_wires().read(&headers(lines), &counters);
         counters.counts().conflicts()
     };
-    assert_eq!(
-        conflicts(&[("x-preview", "a"), ("baggage", "preview=b")]),
-        1
-    );
+    assert_eq!(conflicts(&[("x-preview", "a"), ("baggage", "preview=b")]), 1);
     assert_eq!(
         conflicts(&[("x-preview", "a"), ("baggage", "preview=a b")]),
         0,
         "malformed baggage is no member"
     );
-    assert_eq!(
-        conflicts(&[("x-preview", "a"), ("baggage", "preview=%20-")]),
-        1
-    );
-    assert_eq!(
-        conflicts(&[("x-preview", "a"), ("baggage", "preview=A")]),
-        0
-    );
+    assert_eq!(conflicts(&[("x-preview", "a"), ("baggage", "preview=%20-")]), 1);
+    assert_eq!(conflicts(&[("x-preview", "a"), ("baggage", "preview=A")]), 0);
     assert_eq!(conflicts(&[("x-preview", "a")]), 0);
 }
 
@@ -119,10 +92,7 @@ fn baggage_is_read_as_hops_leave_it() {
         Reading::Bad(Reason::Malformed),
         "`=` is part of a value"
     );
-    assert_eq!(
-        read(&[("baggage", "Preview=x,xpreview=y,preview.z=1")]),
-        Reading::Absent
-    );
+    assert_eq!(read(&[("baggage", "Preview=x,xpreview=y,preview.z=1")]), Reading::Absent);
 }
 
 fn written(lines: &[(&str, &str)]) -> HeaderMap {
@@ -133,10 +103,7 @@ fn written(lines: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn lines<'a>(map: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    map.get_all(name)
-        .iter()
-        .map(|value| value.to_str().unwrap())
-        .collect()
+    map.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
 }
 
 #[test]
@@ -209,33 +176,16 @@ fn the_presets_read_and_write_what_their_systems_do() {
         (Wire::mirrord(), "baggage", "mirrord-session=k"),
         (Wire::ktenv(), "x-virtual-env", "k"),
         (Wire::mse(), "x-mse-tag", "k"),
-        (
-            Wire::cloudwego("preview").unwrap(),
-            "rpc-persist-preview",
-            "k",
-        ),
-        (
-            Wire::ot_baggage("preview").unwrap(),
-            "ot-baggage-preview",
-            "k",
-        ),
+        (Wire::cloudwego("preview").unwrap(), "rpc-persist-preview", "k"),
+        (Wire::ot_baggage("preview").unwrap(), "ot-baggage-preview", "k"),
         (Wire::uberctx("preview").unwrap(), "uberctx-preview", "k"),
     ];
     for (preset, header, value) in presets {
         let wires = Wires(preset);
         let theirs = headers(&[(header, value)]);
-        assert_eq!(
-            wires.read(&theirs, &Counters::default()),
-            preview("k"),
-            "{header}"
-        );
+        assert_eq!(wires.read(&theirs, &Counters::default()), preview("k"), "{header}");
         let mut ours = HeaderMap::new();
-        wires.write(
-            Some(&"k".parse().unwrap()),
-            b"",
-            &mut ours,
-            &Counters::default(),
-        );
+        wires.write(Some(&"k".parse().unwrap()), b"", &mut ours, &Counters::default());
         assert_eq!(lines(&ours, header), [value]);
     }
 }
@@ -246,24 +196,14 @@ fn tracestate_is_read_only() {
     let map = headers(&[("tracestate", "vendor=1,sd-routing-key=k")]);
     assert_eq!(wires.read(&map, &Counters::default()), preview("k"));
     let mut map = HeaderMap::new();
-    wires.write(
-        Some(&"k".parse().unwrap()),
-        b"",
-        &mut map,
-        &Counters::default(),
-    );
+    wires.write(Some(&"k".parse().unwrap()), b"", &mut map, &Counters::default());
     assert!(!map.contains_key("tracestate"));
 }
 
 #[test]
 fn wires_that_make_no_sense_are_an_error() {
     let twice = ["x-a", "x-a"].map(|name| Wire::header(name).unwrap());
-    assert!(
-        Wires::new(twice.into_iter())
-            .unwrap_err()
-            .to_string()
-            .contains("twice")
-    );
+    assert!(Wires::new(twice.into_iter()).unwrap_err().to_string().contains("twice"));
     assert!(
         Wires::new(std::iter::empty())
             .unwrap_err()

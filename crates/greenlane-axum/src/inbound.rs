@@ -1,0 +1,100 @@
+//! The layer.
+
+use axum_core::BoxError;
+use axum_core::body::Body;
+use bytes::Bytes;
+use greenlane_core::{Greenlane, Rejection, Scope};
+use greenlane_tower::{Inbound, KeepScope, ScopedBody};
+use tower_layer::Layer;
+
+/// [`greenlane_tower::InboundLayer`] with axum's own body type, so that it also fits around what
+/// `axum::serve` takes, and costs no further box for a body that is at hand already.
+#[derive(Clone, Debug)]
+pub struct InboundLayer(greenlane_tower::InboundLayer<AxumBodies>);
+
+impl InboundLayer {
+    /// A layer for `Router::layer` or around a whole router.
+    pub fn new(greenlane: &Greenlane) -> Self {
+        Self(greenlane_tower::InboundLayer::keeping(greenlane, AxumBodies))
+    }
+}
+
+impl<S> Layer<S> for InboundLayer {
+    type Service = Inbound<S, AxumBodies>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.0.layer(inner)
+    }
+}
+
+/// Keeps axum's bodies in scope as axum's bodies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AxumBodies;
+
+impl<B> KeepScope<B> for AxumBodies
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Body = Body;
+
+    fn keep(&self, body: B, scope: Option<&Scope>) -> Body {
+        let streams = body.size_hint().exact().is_none();
+        match scope.filter(|_| streams) {
+            Some(scope) => Body::new(ScopedBody::new(body, Some(scope))),
+            None => Body::new(body),
+        }
+    }
+
+    fn rejected(&self, rejection: Rejection) -> Body {
+        Body::from(rejection.message())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+    use tower::util::{MapResponseLayer, ServiceExt};
+    use tower::{Service, service_fn};
+
+    use super::*;
+
+    async fn answer(_: Request<Body>) -> Result<Response<Body>, Infallible> {
+        Ok(Response::new(Body::from("at hand")))
+    }
+
+    /// Allocations of one request through a service.
+    fn allocations(mut service: impl Service<Request<Body>, Response = Response<Body>>) -> u64 {
+        let request = Request::new(Body::empty());
+        let mut request = Some(request);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        allocation_counter::measure(|| {
+            let future = service.call(request.take().unwrap());
+            let mut future = std::pin::pin!(future);
+            assert!(future.as_mut().poll(&mut context).is_ready());
+        })
+        .count_total
+    }
+
+    #[test]
+    fn without_a_preview_it_costs_no_allocation_beyond_an_identity_layer() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let identity = MapResponseLayer::new(|response: Response<Body>| response);
+        let bare = allocations(identity.layer(service_fn(answer)));
+        let ours = allocations(InboundLayer::new(&greenlane).layer(service_fn(answer)));
+        assert_eq!(ours, bare);
+    }
+
+    #[tokio::test]
+    async fn a_rejection_says_what_is_accepted() {
+        let greenlane = Greenlane::inside("fms-api").reject_malformed(true).build().unwrap();
+        let service = InboundLayer::new(&greenlane).layer(service_fn(answer));
+        let request = Request::builder().header("x-preview", "a b").body(Body::empty()).unwrap();
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 400);
+        let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap().to_bytes();
+        assert!(body.starts_with(b"the preview's name is malformed"), "{body:?}");
+    }
+}

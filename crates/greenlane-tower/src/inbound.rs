@@ -1,0 +1,141 @@
+//! The server side: a layer around a service.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use greenlane_core::{Greenlane, InScope, Rejection};
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::body::{KeepScope, ScopedBodies};
+
+/// Takes the preview off each request, runs the service in its lane, and puts the trail on the
+/// response.
+///
+/// The scope covers the inner `call`, every poll and the drop of its future, and the response body
+/// while it streams. Readiness is passed through.
+#[derive(Clone, Debug)]
+pub struct InboundLayer<K = ScopedBodies> {
+    greenlane: Greenlane,
+    bodies: K,
+}
+
+impl InboundLayer {
+    /// A layer for services with any body type; their responses carry a
+    /// [`ScopedBody`](crate::ScopedBody) of it.
+    pub fn new(greenlane: &Greenlane) -> Self {
+        Self::keeping(greenlane, ScopedBodies)
+    }
+}
+
+impl<K> InboundLayer<K> {
+    /// A layer that keeps bodies in scope in another way. For adapters.
+    pub fn keeping(greenlane: &Greenlane, bodies: K) -> Self {
+        Self { greenlane: greenlane.clone(), bodies }
+    }
+}
+
+impl<S, K: Clone> Layer<S> for InboundLayer<K> {
+    type Service = Inbound<S, K>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Inbound { inner, greenlane: self.greenlane.clone(), bodies: self.bodies.clone() }
+    }
+}
+
+/// The service of [`InboundLayer`].
+#[derive(Clone, Debug)]
+pub struct Inbound<S, K = ScopedBodies> {
+    inner: S,
+    greenlane: Greenlane,
+    bodies: K,
+}
+
+impl<S, K, ReqBody, ResBody> Service<Request<ReqBody>> for Inbound<S, K>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    K: KeepScope<ResBody> + Clone,
+{
+    type Response = Response<K::Body>;
+    type Error = S::Error;
+    type Future = InboundFuture<S::Future, K>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let inbound = self.greenlane.extract(request.headers_mut());
+        let state = if let Some(rejection) = inbound.rejection() {
+            State::Rejected { rejection, inbound: Some(inbound) }
+        } else if let Some(scope) = inbound.scope().cloned() {
+            // Some services do their work in `call`, others in the future: the scope is set for both.
+            let future = scope.run_sync(|| self.inner.call(request));
+            State::Scoped { future: scope.run(future), inbound: Some(inbound) }
+        } else {
+            State::Plain { future: self.inner.call(request) }
+        };
+        InboundFuture { state, bodies: self.bodies.clone() }
+    }
+}
+
+pin_project! {
+    /// The future of [`Inbound`].
+    pub struct InboundFuture<F: Future, K = ScopedBodies> {
+        #[pin]
+        state: State<F>,
+        bodies: K,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F: Future> {
+        Plain { #[pin] future: F },
+        Scoped { #[pin] future: InScope<F>, inbound: Option<greenlane_core::Inbound> },
+        Rejected { rejection: Rejection, inbound: Option<greenlane_core::Inbound> },
+    }
+}
+
+impl<F, K, B, E> Future for InboundFuture<F, K>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    K: KeepScope<B>,
+{
+    type Output = Result<Response<K::Body>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (mut response, inbound) = match this.state.project() {
+            StateProj::Plain { future } => {
+                let response = ready!(future.poll(cx))?;
+                (response.map(|body| this.bodies.keep(body, None)), None)
+            }
+            StateProj::Scoped { future, inbound } => {
+                let response = ready!(future.poll(cx))?;
+                let inbound = inbound.take();
+                let scope = inbound.as_ref().and_then(greenlane_core::Inbound::scope);
+                (response.map(|body| this.bodies.keep(body, scope)), inbound)
+            }
+            StateProj::Rejected { rejection, inbound } => {
+                let mut response = Response::new(this.bodies.rejected(*rejection));
+                let status = StatusCode::from_u16(rejection.status());
+                *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+                (response, inbound.take())
+            }
+        };
+        if let Some(inbound) = inbound {
+            inbound.answered(response.headers_mut());
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl<F: Future, K> std::fmt::Debug for InboundFuture<F, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InboundFuture")
+    }
+}

@@ -1,0 +1,31 @@
+//! Hands a preview's name on in tower services for `http` 1: axum, tonic, hyper, hyper-util, warp.
+//!
+//! [`InboundLayer`] goes around a service, [`OutboundLayer`] around a client. Core decides what
+//! travels; this crate only translates.
+//!
+//! ```
+//! use greenlane_core::Greenlane;
+//! use greenlane_tower::{InboundLayer, OutboundLayer};
+//! use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # async fn send(_: http::Request<()>) -> Result<http::Response<String>, std::io::Error> { todo!() }
+//! # async fn handle(_: http::Request<()>) -> Result<http::Response<String>, std::io::Error> { todo!() }
+//! let greenlane = Greenlane::inside("fms-api").build()?;
+//! let client = ServiceBuilder::new()
+//!     .layer(OutboundLayer::new(&greenlane).peer("fms-vehicles"))
+//!     .service_fn(send);
+//! let server = InboundLayer::new(&greenlane).layer(service_fn(handle));
+//! # Ok::<(), greenlane_core::ConfigError>(())
+//! ```
+
+mod attempts;
+mod body;
+mod inbound;
+mod outbound;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use attempts::{AttemptsLayer, CountAttempts};
+pub use body::{KeepScope, ScopedBodies, ScopedBody};
+pub use inbound::{Inbound, InboundFuture, InboundLayer};
+pub use outbound::{BoxError, Outbound, OutboundFuture, OutboundLayer};
