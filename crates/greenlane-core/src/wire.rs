@@ -206,7 +206,7 @@ impl Wires {
     /// When there is nothing to carry, or two wires are one.
     pub(crate) fn new(wires: impl Iterator<Item = Wire>) -> Result<Self, ConfigError> {
         let wires: Vec<Wire> = wires.collect();
-        if !wires.iter().any(|wire| !matches!(wire.0, Kind::Tracestate(_))) {
+        if !wires.iter().any(Wire::is_written) {
             let accepted = "a header, a baggage member or both";
             return Err(ConfigError::new("wires", "", "there is none to write", accepted));
         }

@@ -1,0 +1,110 @@
+//! A small load balancer, as an AWS load balancer with Argo Rollouts would be: it routes by one header
+//! alone, and knows nothing of Greenlane.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::uri::{Authority, PathAndQuery, Scheme};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpListener;
+
+/// Headers of one connection, RFC 9110, section 7.6.1: not to be forwarded.
+pub const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The header that is looked at.
+    pub header: &'static str,
+    /// Its values, in lower case, with the instance for each.
+    pub previews: HashMap<String, SocketAddr>,
+    /// The instance for all other requests.
+    pub active: SocketAddr,
+}
+
+/// Serves on a free port of the loopback address.
+///
+/// # Errors
+///
+/// When no port can be opened.
+pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
+    let balancer = Balancer { rules, client: Client::builder(TokioExecutor::new()).build_http() };
+    let app = Router::new().fallback(forward).with_state(Arc::new(balancer));
+    serve(app).await
+}
+
+/// Serves an application on a free port of the loopback address, as long as the process lives.
+///
+/// # Errors
+///
+/// When no port can be opened.
+pub async fn serve(app: Router) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok(address)
+}
+
+/// Takes off what belongs to one connection.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+struct Balancer {
+    rules: Rules,
+    client: Client<HttpConnector, Body>,
+}
+
+impl Balancer {
+    /// AWS compares a header's value without regard to case.
+    fn target(&self, headers: &HeaderMap) -> SocketAddr {
+        let wanted = headers.get(self.rules.header).and_then(|value| value.to_str().ok());
+        let preview =
+            wanted.and_then(|wanted| self.rules.previews.get(&wanted.to_ascii_lowercase()));
+        preview.copied().unwrap_or(self.rules.active)
+    }
+}
+
+async fn forward(State(balancer): State<Arc<Balancer>>, mut request: Request) -> Response {
+    let Some(uri) = uri(balancer.target(request.headers()), request.uri()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    *request.uri_mut() = uri;
+    strip_hop_by_hop(request.headers_mut());
+    match balancer.client.request(request).await {
+        Ok(mut response) => {
+            strip_hop_by_hop(response.headers_mut());
+            response.map(Body::new)
+        }
+        // A target group with nobody in it.
+        Err(error) if error.is_connect() => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+fn uri(target: SocketAddr, asked: &Uri) -> Option<Uri> {
+    let mut parts = asked.clone().into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(target.to_string().parse::<Authority>().ok()?);
+    parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).ok()
+}

@@ -1,0 +1,55 @@
+//! The command line.
+
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::{ValueEnum, value_parser};
+use greenlane::Preview;
+
+use crate::plan::Service;
+
+/// Previews a fleet of services, one service at a time.
+///
+/// Starts four services on free loopback ports, a load balancer in front of each, and an edge. The
+/// release `release-42` brings a preview of fms-api and fms-map only. Sends a production request, one
+/// for release-42 and one for a release that nobody brings, and shows which version of which service
+/// answered.
+#[derive(Debug, Parser)]
+#[command(name = "fleet", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Print one JSON document and nothing else
+    #[arg(long, conflicts_with = "serve")]
+    pub json: bool,
+
+    /// Also send a request for a preview of your own
+    #[arg(long, value_name = "NAME")]
+    pub preview: Option<Preview>,
+
+    /// Keep the fleet running, and print its addresses and a curl line to try
+    #[arg(long)]
+    pub serve: bool,
+
+    /// Run a service without Greenlane: the trail shows where the chain broke
+    #[arg(long = "break", value_name = "SERVICE", value_parser = value_parser!(Service))]
+    pub broken: Option<Service>,
+
+    /// Take a service's preview down behind its load balancer's rule
+    #[arg(long = "stop", value_name = "SERVICE", value_parser = with_preview())]
+    pub stopped: Option<Service>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run                               the story
+  cargo run -q -- --json                  the same for machines
+  cargo run -q -- --break fms-vehicles    one service forgets to hand the preview on
+  cargo run -q -- --stop fms-map          the preview of fms-map is down
+  cargo run -q -- --serve                 try it yourself with curl
+
+Exit status: 0 when every chain is as planned, 1 when one isn't (the message names the hop), 2 on wrong usage.";
+
+/// Only services that have a preview can lose it.
+fn with_preview() -> ValueParser {
+    let services = Service::value_variants().iter().filter(|s| s.preview_version().is_some());
+    let names = PossibleValuesParser::new(services.map(|service| service.name()));
+    names.try_map(|name| Service::from_str(&name, false)).into()
+}

@@ -1,0 +1,55 @@
+//! The way in: takes what strangers say of previews off their requests, and lets testers in who show
+//! their key.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::HeaderName;
+use axum::response::{IntoResponse, Response};
+use greenlane::axum::InboundLayer;
+use greenlane::reqwest::{Outbound, Redirects};
+use greenlane::{Gate, Greenlane};
+use reqwest_middleware::ClientWithMiddleware;
+
+use crate::balancer::strip_hop_by_hop;
+use crate::services::Upstream;
+
+/// The header by which testers show that they are.
+pub const KEY: &str = "x-tester-key";
+
+/// A reverse proxy in front of `fms-api`, found at this URL.
+///
+/// # Errors
+///
+/// When Greenlane's settings are wrong, or the client can't be built.
+pub fn app(api: String, key: String) -> Result<Router, Box<dyn std::error::Error>> {
+    let header = greenlane::HeaderName::new(KEY)?;
+    let testers = Gate::application("testers", move |entry| {
+        entry.wanted().filter(|_| entry.header(&header) == Some(key.as_bytes())).cloned()
+    });
+    // Hidden: it is the door, not one of the services that testers ask about.
+    let greenlane = Greenlane::edge("edge", [testers]).hidden(true).build()?;
+    let outbound = Outbound::new(&greenlane).peer("fms-api").redirects(Redirects::none());
+    let client = outbound.client(reqwest::Client::builder())?;
+    let app = Router::new().fallback(forward).with_state((client, api));
+    Ok(app.layer(InboundLayer::new(&greenlane)))
+}
+
+async fn forward(
+    State((client, api)): State<(ClientWithMiddleware, String)>,
+    request: Request,
+) -> Result<Response, Upstream> {
+    let (mut parts, body) = request.into_parts();
+    strip_hop_by_hop(&mut parts.headers);
+    for name in [KEY, "host"] {
+        parts.headers.remove(HeaderName::from_static(name));
+    }
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let request = client
+        .request(parts.method, format!("{api}{path}"))
+        .headers(parts.headers)
+        .body(reqwest::Body::wrap_stream(body.into_data_stream()));
+    let mut response = axum::http::Response::from(request.send().await?);
+    strip_hop_by_hop(response.headers_mut());
+    Ok(response.map(Body::new).into_response())
+}

@@ -1,0 +1,14 @@
+//! A fleet of four services on loopback, and a release of it.
+//!
+//! `fms-api` calls `fms-vehicles` and `fms-schedule`; `fms-vehicles` calls `fms-map`. The release
+//! `release-42` brings a preview of `fms-api` and of `fms-map` only. In front of each service stands a
+//! load balancer that knows nothing of Greenlane, and in front of them all an edge that lets testers
+//! in.
+
+pub mod balancer;
+pub mod cli;
+pub mod edge;
+pub mod fleet;
+pub mod plan;
+pub mod report;
+pub mod services;

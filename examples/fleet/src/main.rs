@@ -1,0 +1,75 @@
+//! `cargo run`: the whole story. See `cargo run -q -- --help`.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use anstream::{eprintln, println};
+use clap::Parser;
+use fleet::cli::Cli;
+use fleet::edge;
+use fleet::fleet::{Answer, Faults, Fleet};
+use fleet::plan::{self, NOBODYS, RELEASE};
+use fleet::report::{self, Document};
+use greenlane::Preview;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("fleet: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    let fleet = Fleet::start(Faults { broken: cli.broken, stopped: cli.stopped }).await?;
+    let mut answers = Vec::new();
+    for wanted in wanted(&cli)? {
+        answers.push(fleet.ask(wanted).await?);
+    }
+    if cli.json {
+        println!("{}", serde_json::to_string_pretty(&Document::of(&answers))?);
+    } else {
+        for answer in &answers {
+            println!("{}", report::tree(answer));
+        }
+    }
+    let faults = answers.iter().filter_map(fault).collect::<Vec<_>>();
+    for fault in &faults {
+        eprintln!("{fault}");
+    }
+    if cli.serve {
+        serve(&fleet).await?;
+    }
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn wanted(cli: &Cli) -> Result<Vec<Option<Preview>>, Box<dyn Error>> {
+    let mut wanted = vec![None, Some(RELEASE.parse()?), Some(NOBODYS.parse()?)];
+    wanted.extend(cli.preview.clone().map(Some));
+    Ok(wanted)
+}
+
+fn fault(answer: &Answer) -> Option<String> {
+    let fault = plan::fault(answer.wanted.as_ref(), &answer.trail)?;
+    let asked = answer.wanted.as_ref().map_or("production", Preview::as_str);
+    Some(format!("fleet: the chain for {asked} is not as planned: {fault}"))
+}
+
+/// Keeps running until it is interrupted.
+async fn serve(fleet: &Fleet) -> Result<(), Box<dyn Error>> {
+    println!("The fleet is running; Ctrl-C ends it.");
+    println!("  {:<28} {}", "edge", fleet.edge);
+    for (name, address) in &fleet.addresses {
+        println!("  {name:<28} http://{address}");
+    }
+    let (key, url) = (&fleet.key, &fleet.edge);
+    println!(
+        "\nTry:\n  curl -i -H 'x-preview: {RELEASE}' -H '{}: {key}' {url}/overview",
+        edge::KEY
+    );
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The story, told by the program itself and asked of the fleet directly.
+
+use std::process::{Command, Output};
+
+use axum::http::HeaderMap;
+use fleet::edge;
+use fleet::fleet::{Faults, Fleet};
+use fleet::plan::RELEASE;
+use serde_json::Value;
+
+fn run(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fleet")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The requests of `--json`: what was wanted, and the trail as `service served depth`.
+fn requests(output: &Output) -> Vec<(Option<String>, Vec<String>)> {
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let hop = |hop: &Value| {
+        let text = |key: &str| hop[key].as_str().unwrap().to_owned();
+        format!("{} {} {}", text("service"), text("served"), hop["depth"])
+    };
+    let request = |request: &Value| {
+        let trail = request["trail"].as_array().unwrap().iter().map(hop).collect();
+        (request["wanted"].as_str().map(str::to_owned), trail)
+    };
+    document["requests"].as_array().unwrap().iter().map(request).collect()
+}
+
+#[test]
+fn the_release_is_reached_through_services_that_have_no_preview() {
+    let output = run(&["--json"]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let active =
+        ["fms-api active 0", "fms-vehicles active 1", "fms-map active 2", "fms-schedule active 1"];
+    let preview = [
+        "fms-api preview 0",
+        "fms-vehicles active 1",
+        "fms-map preview 2",
+        "fms-schedule active 1",
+    ];
+    let owned = |trail: [&str; 4]| trail.map(str::to_owned).to_vec();
+    assert_eq!(
+        requests(&output),
+        [
+            (None, vec![]),
+            (Some("release-42".to_owned()), owned(preview)),
+            (Some("release-7".to_owned()), owned(active)),
+        ]
+    );
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let hop = &document["requests"][1]["trail"][0];
+    assert_eq!((&hop["version"], &hop["role"]), (&Value::from("1.9.0"), &Value::from("preview")));
+    assert!(
+        document["requests"].as_array().unwrap().iter().all(|request| request["status"] == 200)
+    );
+}
+
+#[test]
+fn the_answer_itself_comes_from_the_previews() {
+    let output = run(&[]);
+    let story = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(story.contains("by map 2.5.0") && story.contains("by map 2.4.0"), "{story}");
+    assert!(story.contains("│  └─ fms-map"), "{story}");
+    assert!(!story.contains('\u{1b}'), "colour on a terminal only");
+}
+
+#[test]
+fn a_service_without_greenlane_is_named() {
+    for service in ["fms-api", "fms-vehicles", "fms-map", "fms-schedule"] {
+        let output = run(&["--break", service, "--json"]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        let named = format!("{RELEASE} is not as planned: {service} should be ");
+        assert!(message.contains(&named) && message.contains("is opaque"), "{message}");
+        assert!(
+            requests(&output)[1].1.iter().any(|hop| hop.starts_with(&format!("{service} opaque")))
+        );
+    }
+}
+
+#[test]
+fn a_preview_that_is_down_is_unavailable() {
+    let output = run(&["--stop", "fms-map", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("fms-map should be preview and is unavailable"));
+    let requests = requests(&output);
+    assert!(requests[1].1.contains(&"fms-map unavailable 2".to_owned()), "{requests:?}");
+    assert!(requests[2].1.contains(&"fms-map active 2".to_owned()), "others are not touched");
+}
+
+#[test]
+fn a_preview_of_your_own_is_asked_for_too() {
+    let output = run(&["--preview", "PR_1.2", "--json"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(requests(&output)[3].0.as_deref(), Some("PR_1.2"));
+}
+
+#[test]
+fn wrong_usage_is_2_and_says_what_is_accepted() {
+    for (args, accepted) in [
+        (&["--preview", "a b"][..], "1 to 63 bytes"),
+        (&["--break", "nobody"], "fms-schedule"),
+        (&["--stop", "fms-vehicles"], "fms-api, fms-map"),
+        (&["--nonsense"], "--help"),
+    ] {
+        let output = run(args);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(accepted), "{}", text(&output.stderr));
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_stays_in_production_and_is_told_nothing() {
+    let fleet = Fleet::start(Faults::default()).await.unwrap();
+    for (name, value) in
+        [("x-preview", RELEASE), ("baggage", "preview=release-42"), (edge::KEY, "guess")]
+    {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-preview", RELEASE.parse().unwrap());
+        headers.insert(name, value.parse().unwrap());
+        let answer = fleet.ask_with(None, headers).await.unwrap();
+        assert!(
+            answer.body.contains("by map 2.4.0") && answer.trail.hops().is_empty(),
+            "{answer:?}"
+        );
+    }
+    let tester = fleet.ask(Some(RELEASE.parse().unwrap())).await.unwrap();
+    assert!(tester.body.contains("by map 2.5.0") && tester.trail.hops().len() == 4);
+}
