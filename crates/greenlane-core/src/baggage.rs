@@ -71,7 +71,9 @@ impl<'a> Member<'a> {
 /// assert_eq!(members[2], Err(&b"nonsense"[..]));
 /// ```
 pub fn members(line: &[u8]) -> impl Iterator<Item = Result<Member<'_>, &[u8]>> {
-    line.split(|b| *b == b',').map(|raw| {
+    // An empty line has no members, not one that is empty.
+    let line = Some(line).filter(|line| !trim(line).is_empty());
+    line.into_iter().flat_map(|line| line.split(|b| *b == b',')).map(|raw| {
         let raw = trim(raw);
         member(raw).ok_or(raw)
     })

@@ -1,5 +1,8 @@
 //! The story, told by the program itself and asked of the fleet directly.
 
+// Tests assert.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 use std::process::{Command, Output};
 
 use axum::http::HeaderMap;

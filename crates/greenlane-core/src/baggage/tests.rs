@@ -161,6 +161,12 @@ fn foreign_members_stay_byte_for_byte_and_malformed_ones_are_counted() {
 }
 
 #[test]
+fn an_empty_line_has_no_members() {
+    let spliced = forwarded(&["", " \t", "a=1"]);
+    assert_eq!((spliced.members, spliced.malformed), (1, 0));
+}
+
+#[test]
 fn a_percent_encoded_key_is_the_same_key() {
     let member = members(b"%70review=x").next().unwrap().unwrap();
     assert!(member.is("preview") && member.resembles("preview"));

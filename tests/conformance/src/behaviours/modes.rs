@@ -1,0 +1,111 @@
+//! Unscoped, background, edge, and the switches.
+
+use greenlane_core::{Gate, Greenlane};
+
+use super::behaviours;
+use crate::harness::Harness;
+use crate::world::{WANTED, World, inside, ok};
+
+behaviours! {
+    unscoped_calls_are_counted_and_sent passes forgetful;
+    strict_mode_refuses_unscoped_calls_and_says_what_to_do passes forgetful;
+    the_background_is_no_loss passes without, forgetful;
+    the_edge_strips_what_strangers_say passes forgetful;
+    the_edges_gates_let_testers_in;
+    a_service_can_choose_to_answer_400 passes forgetful;
+    the_kill_switch_passes_everything_through passes without, forgetful;
+}
+
+async fn unscoped_calls_are_counted_and_sent(harness: &'static dyn Harness) {
+    let world = World::new(harness).await;
+    assert!(world.call("fms-map", "/").await.is_ok());
+    assert!(world.callee.only().lines("x-preview").is_empty());
+    assert_eq!(world.greenlane.counts().unscoped(), 1);
+}
+
+async fn strict_mode_refuses_unscoped_calls_and_says_what_to_do(harness: &'static dyn Harness) {
+    let world = World::with(harness, inside().strict(true)).await;
+    let error = world.call("fms-map", "/").await.unwrap_err();
+    assert!(error.contains("fms-map") && error.contains("Greenlane::background"), "{error}");
+    assert!(world.callee.received().is_empty());
+    assert!(
+        Greenlane::background(world.call("fms-map", "/")).await.is_ok()
+            || !world.callee.received().is_empty()
+    );
+}
+
+async fn the_background_is_no_loss(harness: &'static dyn Harness) {
+    let world = World::with(harness, inside()).await;
+    let call = async { world.call("fms-map", "/").await };
+    assert!(Greenlane::background(call).await.is_ok());
+    assert!(world.callee.only().lines("x-preview").is_empty());
+    assert_eq!(world.greenlane.counts().unscoped(), 0);
+}
+
+async fn the_edge_strips_what_strangers_say(harness: &'static dyn Harness) {
+    let world = World::with(harness, Greenlane::edge("console", [])).await;
+    let service = world
+        .serve(async |world, request| {
+            let headers = request.headers();
+            assert!(!headers.contains_key("x-preview"));
+            assert_eq!(headers["baggage"], "a=1");
+            _ = world.call("fms-map", "/").await;
+            ok()
+        })
+        .await;
+    let strangers = [
+        ("x-preview", WANTED),
+        ("X-PREVIEW", "other"),
+        ("baggage", "PREVIEW=x,a=1"),
+        ("baggage", "preview=release-42,%70review=y"),
+    ];
+    let answer = service.ask(&strangers).await;
+    assert_eq!((answer.status, answer.trail()), (200, None));
+    assert!(world.callee.only().lines("x-preview").is_empty());
+    assert_eq!(world.greenlane.counts().stripped(), 1);
+}
+
+async fn the_edges_gates_let_testers_in(harness: &'static dyn Harness) {
+    let key = greenlane_core::HeaderName::new("x-key").unwrap();
+    let gate = Gate::application("testers", move |entry| {
+        entry.wanted().filter(|_| entry.header(&key) == Some(b"tester")).cloned()
+    });
+    let world = World::with(harness, Greenlane::edge("console", [gate])).await;
+    let service = world.serve_one_call().await;
+    let stranger = service.ask(&[("x-preview", WANTED), ("x-key", "guess")]).await;
+    let tester = service.ask(&[("x-preview", WANTED), ("x-key", "tester")]).await;
+    assert_eq!(stranger.trail(), None);
+    let trail = "console;served=unknown, fms-map;d=1;served=opaque;status=200";
+    assert_eq!(tester.trail(), Some(trail));
+    let told: Vec<_> = world.callee.received().iter().map(|call| call.lines("x-preview")).collect();
+    assert_eq!((told[0].len(), &told[1][..]), (0, &[WANTED.to_owned()][..]));
+}
+
+async fn a_service_can_choose_to_answer_400(harness: &'static dyn Harness) {
+    let world = World::with(harness, inside().reject_malformed(true)).await;
+    let service = world.serve_one_call().await;
+    let answer = service.ask(&[("x-preview", "a b")]).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.trail(), Some("fms-api;served=refused;role=active;reason=malformed"));
+    assert!(world.callee.received().is_empty(), "the handler was not asked");
+    assert_eq!(service.ask(&[("x-preview", WANTED)]).await.status, 200);
+}
+
+async fn the_kill_switch_passes_everything_through(harness: &'static dyn Harness) {
+    let world = World::with(harness, inside().strict(true).enabled(false)).await;
+    let service = world
+        .serve(async |world, request| {
+            assert_eq!(request.headers()["x-preview"], "a b");
+            let own = [("x-preview", "c d"), ("baggage", ",,preview=x")];
+            assert!(world.call_with("maps.example", "/", &own).await.is_ok());
+            ok()
+        })
+        .await;
+    let answer = service.ask(&[("x-preview", "a b")]).await;
+    assert_eq!((answer.status, answer.trail()), (200, None));
+    let call = world.callee.only();
+    assert_eq!(
+        (call.lines("x-preview"), call.lines("baggage")),
+        (vec!["c d".to_owned()], vec![",,preview=x".to_owned()])
+    );
+}
