@@ -22,7 +22,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
 
-use crate::harness::{Client, Handler, Harness, ReplyBody, Settings, listen};
+use crate::harness::{Client, Handler, Harness, Reply, ReplyBody, Settings, listen};
 
 /// The reference harness.
 pub struct Tower;
@@ -43,7 +43,7 @@ type Server = BoxCloneSyncService<Request<Incoming>, Response<ReplyBody>, Infall
 pub async fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
     let mut server: Server = BoxCloneSyncService::new(service_fn(move |request| {
         let handler = handler.clone();
-        async move { Ok(handler(whole(request).await).await.map(|reply| reply.into_body())) }
+        async move { Ok(handler(whole(request).await).await.map(Reply::into_body)) }
     }));
     for greenlane in inbounds.iter().rev() {
         let layered = InboundLayer::new(greenlane).layer(server);
@@ -63,7 +63,7 @@ pub async fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
 
 async fn whole(request: Request<Incoming>) -> Request<Bytes> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     Request::from_parts(parts, body)
 }
 

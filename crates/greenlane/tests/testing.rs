@@ -1,0 +1,63 @@
+//! The helper for applications, used as one would: on a handler that hands the lane on, and on one
+//! that doesn't.
+#![cfg(all(feature = "axum", feature = "reqwest", feature = "testing"))]
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::routing::get;
+use greenlane::axum::InboundLayer;
+use greenlane::reqwest::Outbound;
+use greenlane::testing::{Callee, CalleeMiddleware, assert_hands_on};
+use greenlane::{ConfigError, Greenlane};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
+
+/// The application's own: routes that take a client.
+fn routes(client: ClientWithMiddleware) -> Router {
+    let spawning = client.clone();
+    let calls = async move |client: ClientWithMiddleware| {
+        let answer = client.get("http://fms-map/places/7").send().await;
+        answer.map_or(500, |answer| answer.status().as_u16()).to_string()
+    };
+    Router::new()
+        .route("/hands-on", get(async move || calls(client).await))
+        .route(
+            "/forgets",
+            get(async move || tokio::spawn(calls(spawning)).await.unwrap_or_default()),
+        )
+        .route("/calls-nobody", get(async || "nothing"))
+}
+
+async fn check(path: &'static str) -> Result<(), ConfigError> {
+    let greenlane = Greenlane::inside("fms-api").build()?;
+    let callee = Callee::new();
+    let client = ClientBuilder::new(reqwest::Client::new())
+        .with(Outbound::new(&greenlane))
+        .with(CalleeMiddleware(callee.clone()))
+        .build();
+    let app = routes(client).layer(InboundLayer::new(&greenlane));
+    assert_hands_on(app, &greenlane, &callee, || {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = axum::http::Uri::from_static(path);
+        request
+    })
+    .await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_that_hands_the_lane_on_passes() -> Result<(), ConfigError> {
+    check("/hands-on").await
+}
+
+#[tokio::test]
+#[should_panic(expected = "the call to http://fms-map/places/7 should have been told `greenlane-test-1`")]
+async fn a_handler_that_spawns_without_it_is_found() {
+    let _ = check("/forgets").await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "the handler called nobody")]
+async fn a_handler_that_calls_nobody_shows_nothing() {
+    let _ = check("/calls-nobody").await;
+}

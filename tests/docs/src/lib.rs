@@ -1,0 +1,17 @@
+//! Compiles and runs the code in the README and in `docs`.
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/architecture.md")]
+mod architecture {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/wire-format.md")]
+mod wire_format {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/adding-an-adapter.md")]
+mod adding_an_adapter {}
