@@ -51,7 +51,9 @@ async fn a_handler_that_hands_the_lane_on_passes() -> Result<(), ConfigError> {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the call to http://fms-map/places/7 should have been told `greenlane-test-1`")]
+#[should_panic(
+    expected = "the call to http://fms-map/places/7 should have been told `greenlane-test-1`"
+)]
 async fn a_handler_that_spawns_without_it_is_found() {
     let _ = check("/forgets").await;
 }
