@@ -211,6 +211,21 @@ fn is(key: &impl AsRef<[u8]>, name: &HeaderName) -> bool {
 }
 
 #[cfg(test)]
+pub(crate) mod test_headers {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    /// A header map with these lines.
+    pub(crate) fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in lines {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            map.append(name.parse::<HeaderName>().unwrap(), value);
+        }
+        map
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

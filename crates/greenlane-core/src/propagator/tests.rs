@@ -1,18 +1,8 @@
-use http::{HeaderMap, HeaderName as Http, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::carrier::test_headers::headers;
 use crate::{Builder, Gate, Greenlane, Preview, Role, Scope, Served, Trail, Wire};
-
-fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    for (name, value) in lines {
-        map.append(
-            name.parse::<Http>().unwrap(),
-            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
-        );
-    }
-    map
-}
 
 fn inside() -> Builder {
     Greenlane::inside("fms-api").role(Role::Active)

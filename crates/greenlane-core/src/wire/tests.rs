@@ -1,17 +1,8 @@
-use http::{HeaderMap, HeaderName as Http, HeaderValue};
+use http::HeaderMap;
 
 use super::*;
-
-fn headers(lines: &[(&str, &str)]) -> HeaderMap {
-    let mut map = HeaderMap::new();
-    for (name, value) in lines {
-        map.append(
-            name.parse::<Http>().unwrap(),
-            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
-        );
-    }
-    map
-}
+use crate::carrier::test_headers::headers;
+use crate::counters::Counters;
 
 fn default_wires() -> Wires {
     Wires(vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()])

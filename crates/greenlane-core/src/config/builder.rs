@@ -1,0 +1,257 @@
+//! The settings of a handle.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Greenlane, Inner, env, poll_role};
+use crate::admission::Admission;
+use crate::carrier::HeaderName;
+use crate::egress::Egress;
+use crate::error::ConfigError;
+use crate::identity::{Identity, Role, RoleFile};
+use crate::preview::Preview;
+use crate::wire::{Wire, Wires};
+
+/// The settings of a [`Greenlane`]. What is wrong with them is said by [`build`](Builder::build).
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    pub(super) service: String,
+    pub(super) version: Option<String>,
+    pub(super) serves: Vec<String>,
+    pub(super) role: Option<Role>,
+    pub(super) role_file: Option<PathBuf>,
+    pub(super) header: Option<String>,
+    pub(super) baggage_key: Option<String>,
+    pub(super) wires: Vec<Wire>,
+    pub(super) admission: Admission,
+    pub(super) default_egress: bool,
+    pub(super) egress: Vec<String>,
+    pub(super) carry: Vec<String>,
+    pub(super) carry_baggage: bool,
+    pub(super) strict: bool,
+    pub(super) reject_malformed: bool,
+    pub(super) private_responses: bool,
+    pub(super) trail: bool,
+    pub(super) hidden: bool,
+    pub(super) enabled: bool,
+}
+
+impl Builder {
+    pub(super) fn new(service: String, admission: Admission) -> Self {
+        Self {
+            service,
+            version: None,
+            serves: Vec::new(),
+            role: None,
+            role_file: None,
+            header: Some("x-preview".to_owned()),
+            baggage_key: Some("preview".to_owned()),
+            wires: Vec::new(),
+            admission,
+            default_egress: true,
+            egress: Vec::new(),
+            carry: Vec::new(),
+            carry_baggage: false,
+            strict: false,
+            reject_malformed: false,
+            private_responses: true,
+            trail: true,
+            hidden: false,
+            enabled: true,
+        }
+    }
+
+    /// The version of this instance, shown in trails. Information only.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// The previews that this instance serves, added to those named before.
+    pub fn serves<S: Into<String>>(mut self, previews: impl IntoIterator<Item = S>) -> Self {
+        self.serves.extend(previews.into_iter().map(Into::into));
+        self
+    }
+
+    /// Which version of its service this instance is, where that is known and stays.
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// A file that holds `active` or `preview` and may change while the process runs, such as a
+    /// Kubernetes downward-API volume of a label that Argo Rollouts sets. An empty file is a role
+    /// that is not known. Polled in the background once a second, never read on a request.
+    pub fn role_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.role_file = Some(path.into());
+        self
+    }
+
+    /// The dedicated header in place of `x-preview`: letters, digits and hyphens, at most 40.
+    pub fn header(mut self, name: impl Into<String>) -> Self {
+        self.header = Some(name.into());
+        self
+    }
+
+    /// No dedicated header.
+    pub fn no_header(mut self) -> Self {
+        self.header = None;
+        self
+    }
+
+    /// The baggage member's key in place of `preview`.
+    pub fn baggage_key(mut self, key: impl Into<String>) -> Self {
+        self.baggage_key = Some(key.into());
+        self
+    }
+
+    /// No baggage member.
+    pub fn no_baggage(mut self) -> Self {
+        self.baggage_key = None;
+        self
+    }
+
+    /// Further wires, read after the header and the baggage member: a vendor's preset such as
+    /// [`Wire::signadot`].
+    pub fn wires(mut self, wires: impl IntoIterator<Item = Wire>) -> Self {
+        self.wires.extend(wires);
+        self
+    }
+
+    /// Hosts that may be told of a preview besides the default ones: a host (`api.example.com`),
+    /// every host below a domain (`.example.com`), an address or a range (`192.0.2.0/24`).
+    ///
+    /// The default ones are loopback (127.0.0.0/8, ::1), private addresses (10.0.0.0/8,
+    /// 172.16.0.0/12, 192.168.0.0/16, fc00::/7), single-label names and names below `.local`,
+    /// `.internal`, `.svc`, `.cluster.local`, `.test` and `.localhost`.
+    pub fn egress<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.egress.extend(hosts.into_iter().map(Into::into));
+        self
+    }
+
+    /// Only these hosts may be told of a preview, without the default ones.
+    pub fn egress_only<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.default_egress = false;
+        self.egress = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Hands another header on, verbatim, with and without a preview, to hosts that egress allows
+    /// and where the call does not set it itself.
+    pub fn carry(mut self, header: impl Into<String>) -> Self {
+        self.carry.push(header.into());
+        self
+    }
+
+    /// Hands incoming baggage of others on, with and without a preview, to hosts that egress allows.
+    /// Not needed where a tracer does so.
+    pub fn carry_baggage(mut self) -> Self {
+        self.carry_baggage = true;
+        self
+    }
+
+    /// Whether calls outside any scope are refused with [`Unscoped`](crate::Unscoped) rather than
+    /// sent without a preview. For tests and staging; off by default.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
+    }
+
+    /// Whether a request with a malformed or ambiguous preview is answered with 400 rather than in
+    /// the active lane. Off by default. The edge never does so.
+    pub fn reject_malformed(mut self, reject: bool) -> Self {
+        self.reject_malformed = reject;
+        self
+    }
+
+    /// Whether responses in a preview lane get `Cache-Control: private, no-store`, in place of
+    /// whatever the handler set, so that no cache serves a preview to production. On by default.
+    pub fn private_responses(mut self, private: bool) -> Self {
+        self.private_responses = private;
+        self
+    }
+
+    /// Whether trails are gathered and returned. On by default.
+    pub fn trail(mut self, trail: bool) -> Self {
+        self.trail = trail;
+        self
+    }
+
+    /// Whether this instance adds no hop of its own to a trail: the hops of those it calls stand
+    /// in its place. For a proxy in front of the services. Off by default.
+    pub fn hidden(mut self, hidden: bool) -> Self {
+        self.hidden = hidden;
+        self
+    }
+
+    /// `false` turns everything into pass-through, also the edge's stripping. The environment's
+    /// `GREENLANE_ENABLED=false` does the same to every handle of the process.
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Makes the handle, and logs the configuration in effect once.
+    ///
+    /// # Errors
+    ///
+    /// For the first setting that can't be used: which, its value, what is wrong and what is
+    /// accepted. A disabled handle is made whatever else is set.
+    pub fn build(self) -> Result<Greenlane, ConfigError> {
+        if !self.enabled || !env::enabled()? {
+            tracing::info!(
+                service = self.service,
+                "greenlane: disabled, everything passes through"
+            );
+            return Ok(Greenlane(Arc::new(Inner::disabled()?)));
+        }
+        let inner = Arc::new(self.into_inner()?);
+        if inner.role_file.is_some() {
+            poll_role(Arc::downgrade(&inner))?;
+        }
+        inner.log();
+        Ok(Greenlane(inner))
+    }
+
+    pub(super) fn into_inner(self) -> Result<Inner, ConfigError> {
+        let serves = self.serves.iter().map(|name| {
+            let accepted = "names of previews, such as release-42";
+            name.parse::<Preview>()
+                .map_err(|error| ConfigError::new("serves", name, error, accepted))
+        });
+        let serves = serves.collect::<Result<_, _>>()?;
+        if let (Some(role), Some(file)) = (self.role, &self.role_file) {
+            let problem = format!("the role file {} is set too", file.display());
+            return Err(ConfigError::new("role", role.as_str(), problem, "one of the two"));
+        }
+        let role_file = self.role_file.map(RoleFile);
+        let role = role_file.as_ref().map_or(Ok(self.role), RoleFile::read)?;
+        let identity = Identity::new(self.service, self.version, serves, role)?;
+
+        let header = self.header.as_deref().map(Wire::header).transpose()?;
+        let baggage = self.baggage_key.as_deref().map(Wire::baggage).transpose()?;
+        let wires = Wires::new(header.into_iter().chain(baggage).chain(self.wires))?;
+        let carry = self.carry.iter().map(|name| {
+            let name = HeaderName::new(name).map_err(|error| error.of("carry"))?;
+            wires.free(&name)?;
+            Ok(name)
+        });
+        let carry = carry.collect::<Result<_, _>>()?;
+        let egress = Egress::new(self.default_egress, &self.egress)?;
+        Ok(Inner {
+            enabled: true,
+            admission: self.admission,
+            egress,
+            carry,
+            carry_baggage: self.carry_baggage,
+            strict: self.strict,
+            reject_malformed: self.reject_malformed,
+            private_responses: self.private_responses,
+            trail: self.trail,
+            hidden: self.hidden,
+            role_file,
+            ..Inner::new(identity, wires)
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! All of a handle's wires: read, written and stripped together.
+
+use percent_encoding::percent_decode;
+
+use super::{Kind, Wire, entries};
+use crate::admission::Reason;
+use crate::baggage::{self, Spliced, members, trim};
+use crate::carrier::{BAGGAGE, HeaderName, HeaderSink, HeaderSource, TRACESTATE};
+use crate::counters::{Counter, Counters};
+use crate::error::ConfigError;
+use crate::preview::Preview;
+
+/// All configured wires, in the order in which they decide.
+#[derive(Debug)]
+pub(crate) struct Wires(pub(crate) Vec<Wire>);
+
+/// What headers say about the lane.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Absent,
+    Preview(Preview),
+    /// Present, and of no use: the active lane.
+    Bad(Reason),
+}
+
+impl Reading {
+    pub(crate) fn preview(&self) -> Option<&Preview> {
+        match self {
+            Self::Preview(preview) => Some(preview),
+            Self::Absent | Self::Bad(_) => None,
+        }
+    }
+}
+
+impl Wires {
+    /// # Errors
+    ///
+    /// When there is nothing to carry, or two wires are one.
+    pub(crate) fn new(wires: impl Iterator<Item = Wire>) -> Result<Self, ConfigError> {
+        let wires: Vec<Wire> = wires.collect();
+        if !wires.iter().any(Wire::is_written) {
+            let accepted = "a header, a baggage member or both";
+            return Err(ConfigError::new("wires", "", "there is none to write", accepted));
+        }
+        let twice =
+            wires.iter().enumerate().find(|(at, wire)| wires.iter().take(*at).any(|w| w == *wire));
+        match twice {
+            Some((_, wire)) => Err(ConfigError::new(
+                "wires",
+                wire.describe(),
+                "it is there twice",
+                "each wire once",
+            )),
+            None => Ok(Self(wires)),
+        }
+    }
+
+    /// # Errors
+    ///
+    /// When the header is a wire, and can't be carried besides.
+    pub(crate) fn free(&self, name: &HeaderName) -> Result<(), ConfigError> {
+        if self.headers().any(|ours| ours == name) {
+            let accepted = "headers that are no wires";
+            return Err(ConfigError::new("carry", name.as_str(), "it is a wire", accepted));
+        }
+        Ok(())
+    }
+
+    /// The first wire that is present decides; a later one that differs is a conflict.
+    pub(crate) fn read(
+        &self,
+        headers: &(impl HeaderSource + ?Sized),
+        counters: &Counters,
+    ) -> Reading {
+        let mut present = self.0.iter().filter_map(|wire| wire.read(headers));
+        let Some(first) = present.next() else {
+            return Reading::Absent;
+        };
+        if present.any(|later| later != first) {
+            counters.add(Counter::Conflicts, 1);
+        }
+        match first {
+            Ok(preview) => Reading::Preview(preview),
+            Err(reason) => {
+                counters.add(reason.counter(), 1);
+                Reading::Bad(reason)
+            }
+        }
+    }
+
+    /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it.
+    pub(crate) fn write(
+        &self,
+        preview: Option<&Preview>,
+        carried: &[u8],
+        headers: &mut impl HeaderSink,
+        counters: &Counters,
+    ) {
+        let text = preview.map_or("", Preview::as_str);
+        if preview.is_some() {
+            for name in self.headers() {
+                headers.set(name, text.as_bytes());
+            }
+        }
+        let keys = || self.baggage_keys().filter(|_| preview.is_some());
+        if carried.is_empty() && keys().next().is_none() {
+            return;
+        }
+        let mut spliced = Spliced::opening(keys().map(|key| (key, text)));
+        let mut set_here: Vec<Box<[u8]>> = Vec::new();
+        headers.visit(&BAGGAGE, &mut |line| {
+            spliced.add(line, |member| self.owns(member));
+            if !carried.is_empty() {
+                set_here.extend(members(line).flatten().map(|member| member.key().into()));
+            }
+        });
+        spliced.add(carried, |member| set_here.iter().any(|key| **key == *member.key()));
+        self.put(&spliced, headers, counters);
+    }
+
+    /// Takes everything of ours away, whoever wrote it, and leaves the rest as it is. Says whether
+    /// there was something.
+    pub(crate) fn strip(&self, headers: &mut impl HeaderSink, counters: &Counters) -> bool {
+        let mut stripped = false;
+        for name in self.headers() {
+            if headers.has(name) {
+                headers.remove(name);
+                stripped = true;
+            }
+        }
+        stripped | self.strip_baggage(headers, counters) | self.strip_tracestate(headers)
+    }
+
+    fn strip_baggage(&self, headers: &mut impl HeaderSink, counters: &Counters) -> bool {
+        let ours =
+            |member: &baggage::Member<'_>| self.baggage_keys().any(|key| member.resembles(key));
+        let mut found = false;
+        headers.visit(&BAGGAGE, &mut |line| {
+            found |= members(line).flatten().any(|m| ours(&m));
+        });
+        // A malformed member of ours is none to us, but could be one to a laxer reader.
+        headers.visit(&BAGGAGE, &mut |line| {
+            found |= members(line).filter_map(Result::err).any(|raw| self.resembles_ours(raw));
+        });
+        if found {
+            let mut spliced = Spliced::default();
+            headers.visit(&BAGGAGE, &mut |line| spliced.add(line, ours));
+            self.put(&spliced, headers, counters);
+        }
+        found
+    }
+
+    fn resembles_ours(&self, malformed: &[u8]) -> bool {
+        let key = malformed.split(|b| matches!(b, b'=' | b';')).next().unwrap_or_default();
+        let key = percent_decode(trim(key)).decode_utf8_lossy();
+        self.baggage_keys().any(|ours| key.trim().eq_ignore_ascii_case(ours))
+    }
+
+    fn strip_tracestate(&self, headers: &mut impl HeaderSink) -> bool {
+        let ours = |entry: &[u8]| {
+            entries(entry).next().is_some_and(|(key, _)| {
+                self.0
+                    .iter()
+                    .any(|wire| matches!(&wire.0, Kind::Tracestate(k) if k.as_bytes() == key))
+            })
+        };
+        let (mut found, mut rest) = (false, Vec::new());
+        headers.visit(&TRACESTATE, &mut |line| {
+            for entry in line.split(|b| *b == b',') {
+                if ours(entry) {
+                    found = true;
+                } else {
+                    rest.push(trim(entry).to_vec());
+                }
+            }
+        });
+        if found && rest.is_empty() {
+            headers.remove(&TRACESTATE);
+        } else if found {
+            headers.set(&TRACESTATE, &rest.join(&b','));
+        }
+        found
+    }
+
+    /// The foreign baggage of a request, to be carried.
+    pub(crate) fn foreign(
+        &self,
+        headers: &(impl HeaderSource + ?Sized),
+        counters: &Counters,
+    ) -> Vec<u8> {
+        let mut spliced = Spliced::default();
+        headers.visit(&BAGGAGE, &mut |line| {
+            spliced.add(line, |member| self.owns(member));
+        });
+        count(&spliced, counters);
+        spliced.line
+    }
+
+    fn put(&self, spliced: &Spliced, headers: &mut impl HeaderSink, counters: &Counters) {
+        count(spliced, counters);
+        if spliced.members == 0 {
+            headers.remove(&BAGGAGE);
+        } else {
+            headers.set(&BAGGAGE, &spliced.line);
+        }
+    }
+
+    fn owns(&self, member: &baggage::Member<'_>) -> bool {
+        self.baggage_keys().any(|key| member.is(key))
+    }
+
+    fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.0.iter().filter_map(|wire| match &wire.0 {
+            Kind::Header(name) => Some(name),
+            Kind::Baggage(_) | Kind::Tracestate(_) => None,
+        })
+    }
+
+    fn baggage_keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|wire| match &wire.0 {
+            Kind::Baggage(key) => Some(&**key),
+            Kind::Header(_) | Kind::Tracestate(_) => None,
+        })
+    }
+}
+
+fn count(spliced: &Spliced, counters: &Counters) {
+    counters.add(Counter::BaggageMalformed, spliced.malformed);
+    counters.add(Counter::BaggageOverLimit, spliced.over_limit);
+}
