@@ -139,3 +139,101 @@ impl<F: Future, K> std::fmt::Debug for InboundFuture<F, K> {
         f.write_str("InboundFuture")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+    use std::task::Waker;
+
+    use greenlane_core::{Lane, Scope};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Not ready at first, and works in `call`: what it saw there is the response's body.
+    #[derive(Clone, Default)]
+    struct WorksInCall {
+        asked: u32,
+    }
+
+    impl Service<Request<()>> for WorksInCall {
+        type Response = Response<String>;
+        type Error = Infallible;
+        type Future = Ready<Result<Self::Response, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            self.asked += 1;
+            if self.asked > 2 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn call(&mut self, _: Request<()>) -> Self::Future {
+            let scoped = Scope::current().is_some();
+            ready(Ok(Response::new(format!("{scoped} {}", Lane::current()))))
+        }
+    }
+
+    fn in_preview() -> Request<()> {
+        Request::builder().header("x-preview", "release-42").body(()).unwrap()
+    }
+
+    fn layer() -> InboundLayer {
+        InboundLayer::new(&Greenlane::inside("fms-api").build().unwrap())
+    }
+
+    fn text(response: Response<crate::ScopedBody<String>>) -> String {
+        let body = http_body_util::BodyExt::collect(response.into_body());
+        let body = futures_now(body).unwrap().to_bytes();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    /// The output of a future that has nothing to wait for.
+    fn futures_now<F: Future>(future: F) -> F::Output {
+        let mut context = Context::from_waker(Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!("it waits"),
+        }
+    }
+
+    #[test]
+    fn the_scope_covers_what_a_service_does_in_call() {
+        let mut service = layer().layer(WorksInCall::default());
+        let response = futures_now(service.call(in_preview())).unwrap();
+        assert_eq!(text(response), "true release-42");
+        let response = futures_now(service.call(Request::new(()))).unwrap();
+        assert_eq!(text(response), "true active");
+    }
+
+    #[test]
+    fn readiness_is_the_inner_services() {
+        let mut service = layer().layer(WorksInCall::default());
+        let mut context = Context::from_waker(Waker::noop());
+        let polls: Vec<_> = (0..3).map(|_| service.poll_ready(&mut context).is_ready()).collect();
+        assert_eq!(polls, [false, false, true]);
+    }
+
+    #[tokio::test]
+    async fn the_scope_covers_the_future_and_errors_are_the_inner_services() {
+        let failing = tower::service_fn(async |_: Request<()>| {
+            tokio::task::yield_now().await;
+            Err::<Response<String>, _>(format!("in {}", Lane::current()))
+        });
+        let error = layer().layer(failing).oneshot(in_preview()).await.unwrap_err();
+        assert_eq!(error, "in release-42");
+    }
+
+    #[test]
+    fn it_is_clone_send_and_sync_where_the_inner_service_is() {
+        fn all<T: Clone + Send + Sync>(_: &T) {}
+        fn send<T: Send>(_: &T) {}
+        let mut service = layer().layer(WorksInCall::default());
+        all(&service);
+        send(&service.call(in_preview()));
+        // And where it is not, it need not be.
+        let local = std::rc::Rc::new(());
+        let _service = layer().layer(tower::service_fn(move |_: Request<()>| {
+            ready(Ok::<_, Infallible>(Response::new(format!("{local:?}"))))
+        }));
+    }
+}

@@ -135,3 +135,79 @@ impl<F> fmt::Debug for OutboundFuture<F> {
         f.write_str("OutboundFuture")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use greenlane_core::Scope;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    fn layer(strict: bool) -> OutboundLayer {
+        OutboundLayer::new(&Greenlane::inside("fms-api").strict(strict).build().unwrap())
+    }
+
+    /// The value of `x-preview` on a request, as the body of its answer.
+    async fn echo(request: Request<()>) -> Result<Response<String>, std::io::Error> {
+        let told = request.headers().get("x-preview").map(|value| value.to_str().unwrap());
+        Ok(Response::new(told.unwrap_or("nothing").to_owned()))
+    }
+
+    fn in_preview() -> Scope {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-preview", http::HeaderValue::from_static("release-42"));
+        greenlane.extract(&mut headers).scope().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn where_requests_name_no_host_the_peer_decides() {
+        let scope = in_preview();
+        for (peer, uri, told) in [
+            (None, "/pkg.Service/Method", "nothing"),
+            (Some("fms-map"), "/pkg.Service/Method", "release-42"),
+            (Some("maps.example"), "/pkg.Service/Method", "nothing"),
+            (Some("fms-map"), "http://maps.example/", "nothing"),
+            (None, "http://fms-map/", "release-42"),
+        ] {
+            let layer = peer.map_or(layer(false), |peer| layer(false).peer(peer));
+            let client = layer.layer(tower::service_fn(echo));
+            // A `Host` header may be a stranger's, copied by a proxying handler: it vouches for nobody.
+            let request = Request::get(uri).header("host", "fms-map").body(()).unwrap();
+            let response = scope.clone().run(client.oneshot(request)).await.unwrap();
+            assert_eq!(response.into_body(), told, "{peer:?} {uri}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_inner_error_stays_the_same_box() {
+        let failing = tower::service_fn(async |_: Request<()>| {
+            let error: BoxError = "no route".into();
+            Err::<Response<()>, _>(error)
+        });
+        let request = Request::get("http://fms-map/").body(()).unwrap();
+        let error = layer(false).layer(failing).oneshot(request).await.unwrap_err();
+        assert_eq!(error.to_string(), "no route");
+    }
+
+    #[tokio::test]
+    async fn strict_mode_refuses_an_unscoped_call_without_asking_the_inner_service() {
+        let unreachable = tower::service_fn(async |_: Request<()>| {
+            panic!("it was asked");
+            #[allow(unreachable_code)]
+            Ok::<Response<()>, BoxError>(Response::new(()))
+        });
+        let request = Request::get("http://fms-map/").body(()).unwrap();
+        let error = layer(true).layer(unreachable).oneshot(request).await.unwrap_err();
+        assert_eq!(error.downcast_ref::<Unscoped>().unwrap().target(), "fms-map");
+    }
+
+    #[test]
+    fn it_is_clone_and_send_where_the_inner_service_is() {
+        fn all<T: Clone + Send + Sync>(_: &T) {}
+        fn send<T: Send>(_: &T) {}
+        let mut client = layer(false).layer(tower::service_fn(echo));
+        all(&client);
+        send(&client.call(Request::new(())));
+    }
+}

@@ -2,7 +2,7 @@
 //! their key.
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
@@ -45,10 +45,10 @@ async fn forward(
         parts.headers.remove(HeaderName::from_static(name));
     }
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let request = client
-        .request(parts.method, format!("{api}{path}"))
-        .headers(parts.headers)
-        .body(reqwest::Body::wrap_stream(body.into_data_stream()));
+    let mut request = client.request(parts.method, format!("{api}{path}")).headers(parts.headers);
+    if !body.is_end_stream() {
+        request = request.body(reqwest::Body::wrap_stream(body.into_data_stream()));
+    }
     let mut response = axum::http::Response::from(request.send().await?);
     strip_hop_by_hop(response.headers_mut());
     Ok(response.map(Body::new).into_response())
