@@ -82,15 +82,30 @@ impl fmt::Debug for HeaderName {
 /// Names that a wire can't be: they mean something to HTTP, to tracing or to us.
 const RESERVED: &[&str] = &[
     "accept",
+    "accept-encoding",
     "authorization",
+    "b3",
     "baggage",
     "cache-control",
     "connection",
+    "content-encoding",
     "content-length",
+    "content-location",
+    "content-range",
     "content-type",
     "cookie",
+    "date",
+    "expect",
     "forwarded",
     "host",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "origin",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "referer",
     "set-cookie",
     "te",
     "traceparent",
@@ -98,6 +113,8 @@ const RESERVED: &[&str] = &[
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "user-agent",
+    "via",
     "x-preview-trail",
 ];
 
@@ -124,10 +141,16 @@ pub trait HeaderSource {
 
 /// Headers that can be written.
 pub trait HeaderSink: HeaderSource {
-    /// Puts exactly one line of this header, in place of whatever was there.
+    /// Adds a line of this header behind those that are there.
     ///
-    /// The core never passes CR, LF or NUL. A sink that can't hold a value leaves the header out.
-    fn set(&mut self, name: &HeaderName, value: &[u8]);
+    /// The core never passes CR, LF or NUL. A sink that can't hold a value leaves the line out.
+    fn append(&mut self, name: &HeaderName, value: &[u8]);
+
+    /// Puts exactly one line of this header, in place of whatever was there.
+    fn set(&mut self, name: &HeaderName, value: &[u8]) {
+        self.remove(name);
+        self.append(name, value);
+    }
 
     /// Removes every line of this header.
     fn remove(&mut self, name: &HeaderName);
@@ -148,6 +171,12 @@ impl HeaderSource for http::HeaderMap {
 
 #[cfg(feature = "http")]
 impl HeaderSink for http::HeaderMap {
+    fn append(&mut self, name: &HeaderName, value: &[u8]) {
+        if let Ok(value) = http::HeaderValue::from_bytes(value) {
+            http::HeaderMap::append(self, name.http.clone(), value);
+        }
+    }
+
     fn set(&mut self, name: &HeaderName, value: &[u8]) {
         match http::HeaderValue::from_bytes(value) {
             Ok(value) => _ = self.insert(name.http.clone(), value),
@@ -169,11 +198,18 @@ impl HeaderSource for HashMap<String, String> {
     }
 }
 
+/// A map holds one value for a name: a second line is joined by a comma, as RFC 9110, section 5.3,
+/// lets a recipient do.
 impl HeaderSink for HashMap<String, String> {
-    fn set(&mut self, name: &HeaderName, value: &[u8]) {
-        HeaderSink::remove(self, name);
+    fn append(&mut self, name: &HeaderName, value: &[u8]) {
         if let Ok(value) = std::str::from_utf8(value) {
-            self.insert(name.as_str().to_owned(), value.to_owned());
+            let before = self.entry(name.as_str().to_owned());
+            before
+                .and_modify(|text| {
+                    text.push_str(", ");
+                    text.push_str(value);
+                })
+                .or_insert_with(|| value.to_owned());
         }
     }
 
@@ -196,8 +232,7 @@ where
     N: AsRef<[u8]> + From<String>,
     V: AsRef<[u8]> + From<Vec<u8>>,
 {
-    fn set(&mut self, name: &HeaderName, value: &[u8]) {
-        HeaderSink::remove(self, name);
+    fn append(&mut self, name: &HeaderName, value: &[u8]) {
         self.push((name.as_str().to_owned().into(), value.to_vec().into()));
     }
 

@@ -101,6 +101,13 @@ impl Greenlane {
         self.0.egress.allows(host)
     }
 
+    /// Whether this header is one that a lane is written to, or that rides along: a client must not
+    /// set it by itself, below the outbound.
+    pub fn guards(&self, header: &str) -> bool {
+        let inner = &*self.0;
+        inner.wires.include(header) || inner.carry.iter().any(|name| name.as_str() == header)
+    }
+
     /// Counts a redirect that took a preview where it must not go, and says so in the log.
     ///
     /// For adapters of clients whose redirects they can see only afterwards.

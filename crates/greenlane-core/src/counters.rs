@@ -32,11 +32,12 @@ counters! {
     Ambiguous => ambiguous,
     /// Requests and calls on which a later wire differed from the one that decided.
     Conflicts => conflicts,
-    /// Requests from whose headers admission took a preview that was not let in.
+    /// Requests from whose headers admission took a preview that was not let in, and calls onto which
+    /// it was copied again.
     Stripped => stripped,
     /// Calls from which egress kept the preview, or carried headers, back.
     Withheld => withheld,
-    /// Calls outside any scope.
+    /// Calls outside any scope that name no lane themselves.
     Unscoped => unscoped,
     /// Calls made after the response head had left: they carry the lane, and miss the trail.
     LateCalls => late_calls,

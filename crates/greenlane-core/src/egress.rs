@@ -125,13 +125,13 @@ impl Egress {
         match parse(host) {
             Some(parsed) => tracing::warn!(
                 host,
-                "greenlane: the preview is kept from this host; if it is one of yours, allow it with \
+                "greenlane: previews and what rides along are kept from this host; if it is one of yours, allow it with \
                  `.egress([\"{parsed}\"])` or GREENLANE_EGRESS={parsed}"
             ),
             None => tracing::warn!(
                 host,
                 "greenlane: the preview is kept back because the call's host can't be known; tell the \
-                 outbound whom it calls with `.peer(\"name-of-the-service\")`"
+                 outbound with `.host(\"name-of-the-host\")`"
             ),
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, shown};
 use crate::preview::Preview;
 use crate::trail::Served;
 
@@ -132,7 +132,10 @@ impl RoleFile {
         let text = fs::read_to_string(&self.0).map_err(|error| problem(error.to_string()))?;
         match text.trim() {
             "" => Ok(None),
-            role => role.parse().map(Some).map_err(|_| problem(format!("it holds {role:.32?}"))),
+            role => role
+                .parse()
+                .map(Some)
+                .map_err(|_| problem(format!("it holds \"{}\"", shown(role.as_bytes())))),
         }
     }
 }

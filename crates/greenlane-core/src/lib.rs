@@ -7,12 +7,12 @@
 //!
 //! A request flows one way through it:
 //!
-//! 1. [`Greenlane::extract`] reads the wires, asks admission and gives an [`Inbound`];
+//! 1. [`Greenlane::extract`] reads the wires, asks admission and gives an [`InboundCall`];
 //! 2. the handler runs in its [`Scope`], where [`Lane::current`] works anywhere;
 //! 3. [`Greenlane::inject`] puts the lane on each outgoing request that egress allows, and gives a
-//!    [`Call`];
-//! 4. [`Call::answered`] takes the callee's [`Trail`] off its response;
-//! 5. [`Inbound::answered`] puts the whole trail on the response.
+//!    [`OutboundCall`];
+//! 4. [`OutboundCall::answered`] takes the callee's [`Trail`] off its response;
+//! 5. [`InboundCall::answered`] puts the whole trail on the response.
 
 mod admission;
 pub mod baggage;
@@ -40,6 +40,6 @@ pub use hand_off::InScope;
 pub use identity::Role;
 pub use lane::{Lane, Scope};
 pub use preview::Preview;
-pub use propagator::{Attempts, Call, Destination, Inbound, Rejection};
+pub use propagator::{Attempts, Destination, InboundCall, OutboundCall, Rejection};
 pub use trail::{Hop, Served, TRAIL, Trail};
 pub use wire::Wire;

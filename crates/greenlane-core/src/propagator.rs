@@ -3,11 +3,13 @@
 mod inbound;
 mod outbound;
 
-pub use inbound::{Inbound, Rejection};
-pub use outbound::{Attempts, Call, Destination};
+pub use inbound::{InboundCall, Rejection};
+pub use outbound::{Attempts, Destination, OutboundCall};
 
 use crate::carrier::HeaderName;
+use crate::identity::Role;
 use crate::lane::Lane;
+use crate::preview::Preview;
 use crate::trail::{Hop, Recorder};
 
 /// What a request's scope holds when there is something to hold.
@@ -16,6 +18,9 @@ pub(crate) struct RequestScope {
     pub(crate) handle: u64,
     pub(crate) lane: Lane,
     carried: Carried,
+    /// Previews that the request named and that were not let in, or did not decide. Whoever copies
+    /// them onto a call, a tracer or a proxying handler, does not bring them in again.
+    barred: Vec<Preview>,
     recorder: Option<Recorder>,
     /// Of the request's `traceparent`, so that events can be joined to its trace.
     trace_id: Option<Box<str>>,
@@ -24,7 +29,7 @@ pub(crate) struct RequestScope {
 /// What rides along besides the preview.
 #[derive(Debug, Default)]
 struct Carried {
-    headers: Vec<(HeaderName, Vec<u8>)>,
+    headers: Vec<(HeaderName, Vec<Vec<u8>>)>,
     baggage: Vec<u8>,
 }
 
@@ -35,15 +40,16 @@ impl Carried {
 }
 
 /// Every hop is also an event, so that a report can join what headers can't bring back.
-fn log_hop(request: &RequestScope, hop: &Hop) {
+fn log_hop(trace_id: Option<&str>, lane: &Lane, hop: &Hop) {
+    let preview = hop.wanted().or(lane.preview()).map(Preview::as_str);
     tracing::info!(
         target: "greenlane::hop",
-        trace_id = request.trace_id.as_deref(),
-        preview = %request.lane,
+        trace_id,
+        preview,
         service = hop.service(),
         served = hop.served().as_str(),
         version = hop.version(),
-        role = hop.role().map(crate::identity::Role::as_str),
+        role = hop.role().map(Role::as_str),
         status = hop.status(),
         attempt = hop.attempt(),
         reason = hop.reason(),

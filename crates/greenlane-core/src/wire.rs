@@ -2,6 +2,7 @@
 
 mod wires;
 
+use percent_encoding::percent_decode;
 pub(crate) use wires::{Reading, Wires};
 
 use crate::admission::Reason;
@@ -125,28 +126,39 @@ impl Wire {
         }
     }
 
-    fn read(&self, headers: &(impl HeaderSource + ?Sized)) -> Option<Result<Preview, Reason>> {
-        let mut values = Values(None);
+    /// What this wire says, and whether there was any line to read.
+    fn read(
+        &self,
+        headers: &(impl HeaderSource + ?Sized),
+    ) -> (Option<Result<Preview, Reason>>, bool) {
+        let (mut values, mut lines) = (Values(None), false);
         match &self.0 {
-            Kind::Header(name) => headers.visit(name, &mut |line| values.see(trim(line))),
+            Kind::Header(name) => headers.visit(name, &mut |line| {
+                lines = true;
+                values.see(trim(line));
+            }),
             Kind::Baggage(key) => headers.visit(&BAGGAGE, &mut |line| {
+                lines = true;
                 // Cheaper than parsing, and nearly every line has nothing for us.
                 if !line.contains(&b'%') && !contains(line, key.as_bytes()) {
                     return;
                 }
-                for member in members(line).flatten().filter(|member| member.is(key)) {
-                    // A hop that took the value's properties for part of it leaves `%3B…` behind.
-                    let value = member.value();
-                    values.see(trim(value.split(';').next().unwrap_or_default().as_bytes()));
+                for member in members(line) {
+                    match member {
+                        Ok(member) if member.is(key) => values.see_member(&member.value()),
+                        Ok(_) => {}
+                        Err(raw) => values.see_malformed(raw, key),
+                    }
                 }
             }),
             Kind::Tracestate(key) => headers.visit(&TRACESTATE, &mut |line| {
+                lines = true;
                 entries(line)
                     .filter(|(k, _)| *k == key.as_bytes())
                     .for_each(|(_, v)| values.see(v));
             }),
         }
-        values.0
+        (values.0, lines)
     }
 }
 
@@ -166,6 +178,23 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 struct Values(Option<Result<Preview, Reason>>);
 
 impl Values {
+    /// A hop that took the value's properties for part of it leaves `%3B…` behind.
+    fn see_member(&mut self, value: &str) {
+        self.see(trim(value.split(';').next().unwrap_or_default().as_bytes()));
+    }
+
+    /// A member that is malformed as baggage, and still says that it is ours.
+    fn see_malformed(&mut self, raw: &[u8], key: &str) {
+        let pair = raw.split(|b| *b == b';').next().unwrap_or_default();
+        let mut parts = pair.splitn(2, |b| *b == b'=');
+        let decoded = |part: Option<&[u8]>| {
+            percent_decode(trim(part.unwrap_or_default())).decode_utf8_lossy().into_owned()
+        };
+        if decoded(parts.next()) == key {
+            self.see_member(&decoded(parts.next()));
+        }
+    }
+
     fn see(&mut self, value: &[u8]) {
         if value.is_empty() {
             return;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Greenlane, Inner, env, poll_role};
-use crate::admission::Admission;
+use crate::admission::{Admission, Gate};
 use crate::carrier::HeaderName;
 use crate::egress::Egress;
 use crate::error::ConfigError;
@@ -182,6 +182,15 @@ impl Builder {
     /// in its place. For a proxy in front of the services. Off by default.
     pub fn hidden(mut self, hidden: bool) -> Self {
         self.hidden = hidden;
+        self
+    }
+
+    /// Adds gates to those of the edge, behind them; inside, where the wire is believed, there are
+    /// none. For settings from the environment, which can't hold a gate.
+    pub fn gates(mut self, more: impl IntoIterator<Item = Gate>) -> Self {
+        if let Admission::Edge(gates) = &mut self.admission {
+            gates.extend(more);
+        }
         self
     }
 

@@ -6,6 +6,7 @@ use std::env;
 use super::{Builder, Greenlane};
 use crate::error::ConfigError;
 use crate::identity::Role;
+use crate::wire::Wire;
 
 const PREFIX: &str = "GREENLANE_";
 const ENABLED: &str = "GREENLANE_ENABLED";
@@ -99,7 +100,8 @@ impl Greenlane {
             builder.baggage_key = (key != "off").then(|| key.to_owned());
         }
         // What is wrong is said now, under the variable's name.
-        builder.clone().into_inner().map_err(|error| {
+        // Wires are not among it: code may add a preset where both of ours are off.
+        builder.clone().wires(Wire::ktenv()).into_inner().map_err(|error| {
             let variable = format!("{PREFIX}{}", error.setting().to_ascii_uppercase());
             if KNOWN.contains(&&*variable) { error.of(&variable) } else { error }
         })?;

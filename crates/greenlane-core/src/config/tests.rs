@@ -35,6 +35,13 @@ fn every_variable_has_its_effect() {
     assert!(greenlane.may_tell(Some("x.corp.dev")) && greenlane.may_tell(Some("api.example.com")));
     assert!(inner.strict && !inner.admission.is_edge());
 
+    let edge = vars(&[("GREENLANE_ADMISSION", "edge")]).unwrap().build().unwrap();
+    assert!(edge.0.admission.is_edge());
+    let neither = [("GREENLANE_HEADER", "off"), ("GREENLANE_BAGGAGE_KEY", "off")];
+    let preset = vars(&neither).unwrap().wires(Wire::okteto()).build().unwrap();
+    assert_eq!(preset.0.wires.0, Wire::okteto());
+    assert!(vars(&neither).unwrap().build().unwrap_err().to_string().contains("wires"));
+
     let off = vars(&[("GREENLANE_HEADER", "off"), ("GREENLANE_ROLE", "active")])
         .unwrap()
         .build()

@@ -9,16 +9,17 @@ use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TRACEPARENT};
 use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::lane::{Kind, Lane, Scope};
+use crate::preview::Preview;
 use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
 use crate::wire::Reading;
 
 /// A request that was taken in, until its response head leaves.
 ///
-/// The adapter runs the handler in [`scope`](Inbound::scope), and the response body too, and calls
-/// [`answered`](Inbound::answered) with the response's headers.
+/// The adapter runs the handler in [`scope`](InboundCall::scope), and the response body too, and calls
+/// [`answered`](InboundCall::answered) with the response's headers.
 #[derive(Debug)]
 #[must_use]
-pub struct Inbound {
+pub struct InboundCall {
     scope: Option<Scope>,
     answer: Answer,
 }
@@ -32,6 +33,7 @@ enum Answer {
     Refused {
         greenlane: Greenlane,
         reason: Reason,
+        trace_id: Option<Box<str>>,
     },
     Preview {
         greenlane: Greenlane,
@@ -65,58 +67,74 @@ impl Rejection {
 impl Greenlane {
     /// Takes a request in: reads the wires, decides who may enter, and takes off the headers what
     /// must not be handed on.
-    pub fn extract<H: HeaderSink>(&self, headers: &mut H) -> Inbound {
+    pub fn extract<H: HeaderSink>(&self, headers: &mut H) -> InboundCall {
         let inner = &*self.0;
         if !inner.enabled {
-            return Inbound { scope: None, answer: Answer::Nothing };
+            // A scope all the same: the request is no loss, and extractors work.
+            let scope = Some(Scope(Kind::Plain { handle: inner.number }));
+            return InboundCall { scope, answer: Answer::Nothing };
         }
-        let reading = inner.wires.read(headers, &inner.counters);
-        if self.is_nested(&reading) {
-            return Inbound { scope: None, answer: Answer::Nothing };
+        let seen = inner.wires.read(headers);
+        if self.is_nested(&seen.reading) {
+            return InboundCall { scope: None, answer: Answer::Nothing };
         }
-        let admitted = inner.admission.decide(reading, headers);
+        seen.count(&inner.counters);
+        let (conflict, lines) = (seen.conflict, seen.lines);
+        let admitted = inner.admission.decide(seen.reading, headers);
+        let barred = match &admitted {
+            _ if !lines => Vec::new(),
+            Admitted::Preview(preview) if conflict || inner.admission.is_edge() => {
+                let mut named = inner.wires.named(headers);
+                named.retain(|other| other != preview);
+                named
+            }
+            Admitted::Preview(_) => Vec::new(),
+            Admitted::Active | Admitted::Refused(_) => inner.wires.named(headers),
+        };
         if inner.admission.is_edge() || matches!(admitted, Admitted::Refused(_)) {
             let stripped = inner.wires.strip(headers, &inner.counters);
             if stripped && matches!(admitted, Admitted::Active) {
                 inner.counters.add(Counter::Stripped, 1);
             }
         }
-        let carried = self.carried(headers);
-        match admitted {
-            Admitted::Preview(preview) => {
-                let request = Arc::new(RequestScope {
-                    handle: inner.number,
-                    lane: Lane::from(preview),
-                    carried,
-                    recorder: inner.trail.then(Recorder::default),
-                    trace_id: trace_id(headers),
-                });
-                Inbound {
-                    scope: Some(Scope(Kind::Request(request.clone()))),
-                    answer: Answer::Preview { greenlane: self.clone(), request },
-                }
-            }
-            Admitted::Active => {
-                let answer =
-                    if inner.admission.is_edge() { Answer::NoTrail } else { Answer::Nothing };
-                Inbound { scope: Some(self.active(carried)), answer }
-            }
-            Admitted::Refused(reason) => Inbound {
-                scope: Some(self.active(carried)),
-                answer: Answer::Refused { greenlane: self.clone(), reason },
-            },
-        }
+        self.enter(admitted, barred, headers)
     }
 
-    /// A scope in the active lane; nothing is allocated unless something is carried.
-    fn active(&self, carried: Carried) -> Scope {
-        let handle = self.0.number;
-        if carried.is_empty() {
-            return Scope(Kind::Plain { handle });
+    fn enter(
+        &self,
+        admitted: Admitted,
+        barred: Vec<Preview>,
+        headers: &impl HeaderSource,
+    ) -> InboundCall {
+        let inner = &*self.0;
+        let carried = self.carried(headers);
+        let (lane, answer) = match admitted {
+            Admitted::Preview(preview) => (Lane::from(preview), Answer::Nothing),
+            Admitted::Active if inner.admission.is_edge() => (Lane::ACTIVE, Answer::NoTrail),
+            Admitted::Active => (Lane::ACTIVE, Answer::Nothing),
+            Admitted::Refused(reason) => {
+                let (greenlane, trace_id) = (self.clone(), trace_id(headers));
+                (Lane::ACTIVE, Answer::Refused { greenlane, reason, trace_id })
+            }
+        };
+        if lane.is_active() && carried.is_empty() && barred.is_empty() {
+            // Nearly every request: nothing is allocated.
+            let scope = Some(Scope(Kind::Plain { handle: inner.number }));
+            return InboundCall { scope, answer };
         }
-        let lane = Lane::ACTIVE;
-        let request = RequestScope { handle, lane, carried, recorder: None, trace_id: None };
-        Scope(Kind::Request(Arc::new(request)))
+        let wants = !lane.is_active();
+        let request = Arc::new(RequestScope {
+            handle: inner.number,
+            lane,
+            carried,
+            barred,
+            recorder: (wants && inner.trail).then(Recorder::default),
+            trace_id: trace_id(headers).filter(|_| wants),
+        });
+        let scope = Some(Scope(Kind::Request(request.clone())));
+        let answer =
+            if wants { Answer::Preview { greenlane: self.clone(), request } } else { answer };
+        InboundCall { scope, answer }
     }
 
     /// Two inbounds of the same handle around one handler are one. A request that a handler makes
@@ -136,9 +154,11 @@ impl Greenlane {
         let inner = &*self.0;
         let mut carried = Carried::default();
         for name in &inner.carry {
-            headers.visit(name, &mut |line| {
-                carried.headers.push((name.clone(), line.to_vec()));
-            });
+            let mut lines = Vec::new();
+            headers.visit(name, &mut |line| lines.push(line.to_vec()));
+            if !lines.is_empty() {
+                carried.headers.push((name.clone(), lines));
+            }
         }
         if inner.carry_baggage {
             carried.baggage = inner.wires.foreign(headers, &inner.counters);
@@ -147,9 +167,9 @@ impl Greenlane {
     }
 }
 
-impl Inbound {
-    /// The scope to run the handler in; `None` where it runs as it is: Greenlane is disabled, or an
-    /// inbound of the same handle is around already.
+impl InboundCall {
+    /// The scope to run the handler in; `None` where it runs as it is, because an inbound of the same
+    /// handle is around already.
     pub fn scope(&self) -> Option<&Scope> {
         self.scope.as_ref()
     }
@@ -157,7 +177,7 @@ impl Inbound {
     /// Set when the request is to be answered without asking the handler.
     pub fn rejection(&self) -> Option<Rejection> {
         match &self.answer {
-            Answer::Refused { greenlane, reason } if greenlane.0.reject_malformed => {
+            Answer::Refused { greenlane, reason, .. } if greenlane.0.reject_malformed => {
                 Some(Rejection { reason: *reason })
             }
             _ => None,
@@ -169,9 +189,11 @@ impl Inbound {
         match self.answer {
             Answer::Nothing => {}
             Answer::NoTrail => headers.remove(&TRAIL),
-            Answer::Refused { greenlane, reason } => {
+            Answer::Refused { greenlane, reason, trace_id } => {
                 let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
-                let trail = Trail::of_hop(hop.reason_is(reason.as_str()));
+                let hop = hop.reason_is(reason.as_str());
+                log_hop(trace_id.as_deref(), &Lane::ACTIVE, &hop);
+                let trail = Trail::of_hop(hop);
                 if greenlane.0.trail {
                     put(trail, &greenlane, headers);
                 }
@@ -199,9 +221,9 @@ fn trail_of(
     let mut trail = Trail::default();
     let wanted = request.lane.preview()?;
     let own = Hop::of_instance(&inner.identity, inner.identity.served(wanted));
-    log_hop(request, &own);
     let deeper = u8::from(!inner.hidden);
     if !inner.hidden {
+        log_hop(request.trace_id.as_deref(), &request.lane, &own);
         trail = Trail::of_hop(own);
     }
     trail.append(recorder.close(), deeper);

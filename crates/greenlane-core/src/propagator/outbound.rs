@@ -7,8 +7,9 @@ use super::{RequestScope, log_hop};
 use crate::carrier::HeaderSink;
 use crate::config::Greenlane;
 use crate::counters::Counter;
-use crate::error::Unscoped;
+use crate::error::{TrailError, Unscoped};
 use crate::lane::{Lane, Scope};
+use crate::preview::Preview;
 use crate::trail::{Full, Hop, Served, Slot, TRAIL, Trail};
 use crate::wire::Reading;
 
@@ -27,7 +28,7 @@ impl<'a> Destination<'a> {
         Self { host, peer: None, attempt: 1 }
     }
 
-    /// The callee's name in the trail. Where the host isn't known, egress decides on this name.
+    /// The callee's name in the trail, in place of its host.
     #[must_use]
     pub fn peer(self, peer: Option<&'a str>) -> Self {
         Self { peer, ..self }
@@ -37,10 +38,6 @@ impl<'a> Destination<'a> {
     #[must_use]
     pub fn attempt(self, attempt: u32) -> Self {
         Self { attempt, ..self }
-    }
-
-    fn reached_by(&self) -> Option<&'a str> {
-        self.host.or(self.peer)
     }
 
     fn name(&self) -> &'a str {
@@ -61,14 +58,25 @@ impl Attempts {
 
 /// A call that was told what it needs to know, until it is answered.
 ///
-/// The adapter says how it ended: [`answered`](Call::answered) or [`failed`](Call::failed). A call
+/// The adapter says how it ended: [`answered`](OutboundCall::answered) or [`failed`](OutboundCall::failed). A call
 /// that is dropped before was cancelled.
 #[derive(Debug)]
 #[must_use]
-pub struct Call {
-    told: bool,
+pub struct OutboundCall {
+    told: Telling,
     takes_trail: bool,
     tracked: Option<Tracked>,
+}
+
+/// What became of what there was to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Telling {
+    /// There was nothing.
+    Nothing,
+    /// It is on the request.
+    Done,
+    /// Egress refuses the host.
+    Withheld,
 }
 
 /// What the trail needs to know of a call.
@@ -94,63 +102,95 @@ impl Greenlane {
         &self,
         destination: &Destination<'_>,
         headers: &mut H,
-    ) -> Result<Call, Unscoped> {
+    ) -> Result<OutboundCall, Unscoped> {
         let inner = &*self.0;
         if !inner.enabled {
-            return Ok(Call { told: false, takes_trail: false, tracked: None });
+            return Ok(OutboundCall { told: Telling::Nothing, takes_trail: false, tracked: None });
         }
-        let reading = inner.wires.read(headers, &inner.counters);
         let scope = Scope::current();
-        if scope.is_none() && reading == Reading::Absent {
-            self.lost(destination)?;
-        }
-        let was_set = reading != Reading::Absent;
-        let lane = match reading {
-            Reading::Preview(preview) => Lane::from(preview),
-            Reading::Bad(_) => Lane::ACTIVE,
-            Reading::Absent => scope.as_ref().map_or(Lane::ACTIVE, Scope::lane),
-        };
         let request = scope.as_ref().and_then(Scope::request);
-        let carries = request.is_some_and(|request| !request.carried.is_empty());
-        let (mut told, mut withheld) = (false, false);
-        if !lane.is_active() || carries || was_set {
-            told = self.tell(destination, &lane, was_set, request.map(|r| &**r), headers);
-            withheld = !told;
-        }
-        let tracked = request.and_then(|request| {
-            self.track(destination, &lane, request, withheld && !lane.is_active())
-        });
-        Ok(Call { told, takes_trail: scope.is_some(), tracked })
+        let (own, lines) = self.set_by_application(request.map(|request| &**request), headers);
+        let lane = match (own, &scope) {
+            (Some(preview), _) => Lane::from(preview),
+            (None, Some(scope)) => scope.lane(),
+            (None, None) => {
+                self.lost(destination)?;
+                Lane::ACTIVE
+            }
+        };
+        let told = self.tell(destination, &lane, lines, request.map(|request| &**request), headers);
+        let tracked = request.and_then(|request| self.track(destination, &lane, told, request));
+        Ok(OutboundCall { told, takes_trail: scope.is_some(), tracked })
     }
 
-    /// Writes what the callee is to know, or takes it off. Says whether egress allowed it.
+    /// The preview that the application set on the call, and whether there is any line to look at.
+    ///
+    /// What the request named and was not let in is not the application's, but copied by a tracer or a
+    /// proxying handler; it is taken off, as is what is malformed.
+    fn set_by_application<H: HeaderSink>(
+        &self,
+        request: Option<&RequestScope>,
+        headers: &mut H,
+    ) -> (Option<Preview>, bool) {
+        let inner = &*self.0;
+        let seen = inner.wires.read_call(headers);
+        let barred = |preview: &Preview| {
+            request.is_some_and(|request| {
+                request.lane.preview() != Some(preview) && request.barred.contains(preview)
+            })
+        };
+        match seen.reading {
+            Reading::Absent => (None, seen.lines),
+            Reading::Preview(ref preview) if barred(preview) => {
+                inner.counters.add(Counter::Stripped, 1);
+                inner.wires.strip(headers, &inner.counters);
+                (None, seen.lines)
+            }
+            Reading::Bad(_) => {
+                seen.count(&inner.counters);
+                inner.wires.strip(headers, &inner.counters);
+                (None, seen.lines)
+            }
+            Reading::Preview(ref preview) => {
+                seen.count(&inner.counters);
+                (Some(preview.clone()), seen.lines)
+            }
+        }
+    }
+
+    /// Writes what the callee is to know, or takes it off.
     fn tell<H: HeaderSink>(
         &self,
         destination: &Destination<'_>,
         lane: &Lane,
-        was_set: bool,
+        lines: bool,
         request: Option<&RequestScope>,
         headers: &mut H,
-    ) -> bool {
+    ) -> Telling {
         let inner = &*self.0;
-        if !inner.egress.allows(destination.reached_by()) {
-            inner.egress.warn_refused(destination.reached_by());
+        let carried = request.map(|request| &request.carried).filter(|c| !c.is_empty());
+        let something = !lane.is_active() || carried.is_some();
+        if !something && !lines {
+            return Telling::Nothing;
+        }
+        if !inner.egress.allows(destination.host) {
+            // Also what is not ours to the letter, and a laxer reader could take for it.
+            let stripped = inner.wires.strip(headers, &inner.counters);
+            if !something && !stripped {
+                return Telling::Nothing;
+            }
+            inner.egress.warn_refused(destination.host);
             inner.counters.add(Counter::Withheld, 1);
-            inner.wires.strip(headers, &inner.counters);
-            return false;
+            return Telling::Withheld;
         }
-        if was_set && lane.is_active() {
-            // It was malformed: it must not reach a load balancer that reads it otherwise.
-            inner.wires.strip(headers, &inner.counters);
-        }
-        let baggage = request.map_or(&[][..], |request| &request.carried.baggage);
+        let baggage = carried.map_or(&[][..], |carried| &carried.baggage);
         inner.wires.write(lane.preview(), baggage, headers, &inner.counters);
-        for (name, value) in request.iter().flat_map(|request| &request.carried.headers) {
+        for (name, lines) in carried.iter().flat_map(|carried| &carried.headers) {
             if !headers.has(name) {
-                headers.set(name, value);
+                lines.iter().for_each(|line| headers.append(name, line));
             }
         }
-        true
+        if something { Telling::Done } else { Telling::Nothing }
     }
 
     fn lost(&self, destination: &Destination<'_>) -> Result<(), Unscoped> {
@@ -174,12 +214,13 @@ impl Greenlane {
         &self,
         destination: &Destination<'_>,
         lane: &Lane,
+        told: Telling,
         request: &Arc<RequestScope>,
-        withheld: bool,
     ) -> Option<Tracked> {
         let recorder = request.recorder.as_ref()?;
         let wanted = lane.preview().filter(|_| *lane != request.lane);
         let hop = Hop::of_attempt(destination.name(), destination.attempt, wanted.cloned());
+        let withheld = told == Telling::Withheld;
         let slot = recorder.start(hop.clone());
         match slot {
             Ok(_) => {}
@@ -191,16 +232,23 @@ impl Greenlane {
     }
 }
 
-impl Call {
+impl OutboundCall {
     /// Whether the request holds something that egress guards: an adapter that follows redirects
     /// must not take it to a host that [`Greenlane::may_tell`] refuses.
     pub fn told(&self) -> bool {
-        self.told
+        self.told == Telling::Done
+    }
+
+    /// Whether egress kept something back: an adapter that follows redirects must ask again where one
+    /// leads to a host that [`Greenlane::may_tell`] allows.
+    pub fn withheld(&self) -> bool {
+        self.told == Telling::Withheld
     }
 
     /// The call was answered: takes the trail off the response, into the request's.
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(tracked) = self.tracked.take() {
+            // Whoever was not told has nothing to say.
             let theirs = if tracked.withheld { None } else { Trail::of(headers) };
             tracked.answered(status, theirs);
         }
@@ -217,7 +265,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for OutboundCall {
     fn drop(&mut self) {
         if let Some(tracked) = self.tracked.take() {
             tracked.settle(Served::Cancelled);
@@ -226,40 +274,39 @@ impl Drop for Call {
 }
 
 impl Tracked {
-    fn answered(self, status: u16, theirs: Option<Result<Trail, crate::TrailError>>) {
-        let verdict = match theirs {
+    fn answered(self, status: u16, theirs: Option<Result<Trail, TrailError>>) {
+        let hop = self.hop.clone().status_is(status);
+        match theirs {
             Some(Ok(mut trail)) if !trail.hops().is_empty() => {
                 trail.called_as(&self.hop);
-                if let (Some(recorder), Some(slot)) = (&self.request.recorder, self.slot) {
-                    recorder.settle(slot, trail);
-                }
-                return;
+                self.record(trail);
             }
             Some(Err(problem)) => {
                 self.greenlane.0.counters.add(Counter::BadTrails, 1);
-                tracing::debug!(service = self.hop.service(), %problem, "greenlane: a trail that can't be read");
-                self.hop.clone().serves(Served::Opaque).status_is(status).reason_is("bad-trail")
+                let service = self.hop.service();
+                tracing::debug!(service, %problem, "greenlane: a trail that can't be read");
+                self.settle_with(hop.serves(Served::Opaque).reason_is("bad-trail"));
             }
-            _ if self.withheld => return self.settle(Served::Withheld),
-            _ if matches!(status, 502..=504) => {
-                self.hop.clone().serves(Served::Unavailable).status_is(status)
-            }
-            _ => self.hop.clone().serves(Served::Opaque).status_is(status),
-        };
-        self.settle_with(verdict);
+            _ if matches!(status, 502..=504) => self.settle_with(hop.serves(Served::Unavailable)),
+            _ => self.settle_with(hop.serves(Served::Opaque)),
+        }
     }
 
     fn settle(self, served: Served) {
-        // What egress kept back stays so, whatever became of the call.
-        let served = if self.withheld { Served::Withheld } else { served };
         let hop = self.hop.clone().serves(served);
         self.settle_with(hop);
     }
 
     fn settle_with(self, hop: Hop) {
-        log_hop(&self.request, &hop);
+        // What egress kept back stays so, whatever became of the call.
+        let hop = if self.withheld { self.hop.clone().serves(Served::Withheld) } else { hop };
+        log_hop(self.request.trace_id.as_deref(), &self.request.lane, &hop);
+        self.record(Trail::of_hop(hop));
+    }
+
+    fn record(&self, outcome: Trail) {
         if let (Some(recorder), Some(slot)) = (&self.request.recorder, self.slot) {
-            recorder.settle(slot, Trail::of_hop(hop));
+            recorder.settle(slot, outcome);
         }
     }
 }

@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::carrier::test_headers::headers;
-use crate::{Builder, Gate, Greenlane, Preview, Role, Scope, Served, Trail, Wire};
+use crate::{Builder, Gate, Greenlane, HeaderName, Preview, Role, Scope, Served, Trail, Wire};
 
 fn inside() -> Builder {
     Greenlane::inside("fms-api").role(Role::Active)
@@ -26,7 +26,7 @@ fn handed_on(
     call
 }
 
-fn inject(greenlane: &Greenlane, host: &str, call: &mut HeaderMap) -> Call {
+fn inject(greenlane: &Greenlane, host: &str, call: &mut HeaderMap) -> OutboundCall {
     greenlane.inject(&Destination::host(Some(host)), call).unwrap()
 }
 
@@ -83,13 +83,13 @@ fn what_the_application_sets_is_the_lane_of_the_call() {
 #[test]
 fn what_the_application_sets_wrongly_is_taken_off_and_counted() {
     let greenlane = inside().build().unwrap();
-    let call =
-        handed_on(&greenlane, &[WANTED], "fms-map", &[("x-preview", "a b"), ("baggage", "k=v")]);
-    assert_eq!(
-        (text(&call, "x-preview"), text(&call, "baggage").unwrap()),
-        (None, "k=v".to_owned())
-    );
-    assert_eq!(greenlane.counts().malformed(), 1);
+    let own = [("x-preview", "a b"), ("baggage", "k=v")];
+    let call = handed_on(&greenlane, &[], "fms-map", &own);
+    assert_eq!(call, headers(&[("baggage", "k=v")]));
+    let call = handed_on(&greenlane, &[WANTED], "fms-map", &own);
+    assert_eq!(text(&call, "x-preview").unwrap(), "release-42", "the request's lane is not lost");
+    assert_eq!(text(&call, "baggage").unwrap(), "preview=release-42,k=v");
+    assert_eq!(greenlane.counts().malformed(), 2);
 }
 
 #[test]
@@ -103,19 +103,102 @@ fn a_refused_host_is_told_nothing_whoever_wrote_it() {
 }
 
 #[test]
-fn a_host_that_is_not_known_is_refused_unless_the_peer_is() {
+fn a_host_that_is_not_known_is_refused_and_a_peers_name_vouches_for_nobody() {
     let greenlane = inside().build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[WANTED]));
-    for (peer, told) in [(None, false), (Some("fms-map"), true), (Some("maps.example"), false)] {
+    for host in [None, Some("8.8.8.8")] {
         let mut call = HeaderMap::new();
-        let to = Destination::host(None).peer(peer);
+        let to = Destination::host(host).peer(Some("fms-map"));
         inbound.scope().unwrap().run_sync(|| drop(greenlane.inject(&to, &mut call)));
-        assert_eq!(call.contains_key("x-preview"), told, "{peer:?}");
+        assert!(call.is_empty(), "{host:?}");
     }
-    let named = Destination::host(Some("8.8.8.8")).peer(Some("fms-map"));
-    let mut call = HeaderMap::new();
-    inbound.scope().unwrap().run_sync(|| drop(greenlane.inject(&named, &mut call)));
-    assert!(call.is_empty(), "a peer's name does not vouch for a host that is known");
+}
+
+#[test]
+fn in_the_active_lane_a_refused_host_is_told_nothing_either() {
+    let greenlane = inside().build().unwrap();
+    for ours in ["Preview=release-42", "preview=\"release-42\"", "%50review=x"] {
+        let line = format!("a=1,{ours}");
+        let call = handed_on(&greenlane, &[], "maps.example", &[("baggage", &line)]);
+        assert_eq!(text(&call, "baggage").unwrap(), "a=1", "{ours}");
+    }
+    assert_eq!((greenlane.counts().withheld(), greenlane.counts().malformed()), (2, 1));
+    let own = [("baggage", "a=1"), ("baggage", ",,b=2")];
+    let call = handed_on(&greenlane, &[], "maps.example", &own);
+    assert_eq!(call, headers(&own), "without something of ours nothing is touched");
+    assert_eq!(greenlane.counts().withheld(), 2);
+}
+
+/// A tracer, or a proxying handler, that copies what the request said onto the call.
+#[test]
+fn what_was_not_let_in_does_not_come_in_by_being_copied() {
+    let tester: Preview = "of-the-tester".parse().unwrap();
+    let gate = Gate::application("testers", move |entry| {
+        let key = HeaderName::new("x-key").unwrap();
+        entry.header(&key).map(|_| tester.clone())
+    });
+    let edge = Greenlane::edge("console", [gate]).build().unwrap();
+    let stranger = [("baggage", "preview=release-42")];
+    let call = handed_on(&edge, &stranger, "fms-map", &[("baggage", "preview=release-42,a=1")]);
+    assert_eq!(call, headers(&[("baggage", "a=1")]));
+    assert_eq!(edge.counts().stripped(), 2);
+    let both = [stranger[0], ("x-key", "k")];
+    let call = handed_on(&edge, &both, "fms-map", &stranger);
+    assert_eq!(text(&call, "x-preview").unwrap(), "of-the-tester");
+    assert_eq!(text(&call, "baggage").unwrap(), "preview=of-the-tester");
+
+    let inside = inside().build().unwrap();
+    let malformed = [("x-preview", "a b"), ("baggage", "preview=release-42")];
+    let call = handed_on(&inside, &malformed, "fms-map", &[("baggage", "preview=release-42")]);
+    assert!(call.is_empty(), "there is no falling through: {call:?}");
+    let conflict = [WANTED, ("baggage", "preview=loser")];
+    let call = handed_on(&inside, &conflict, "fms-map", &[("baggage", "preview=loser")]);
+    assert_eq!(text(&call, "x-preview").unwrap(), "release-42");
+    let own = handed_on(&inside, &conflict, "fms-map", &[("baggage", "preview=own")]);
+    assert_eq!(text(&own, "x-preview").unwrap(), "own", "what the application sets still holds");
+}
+
+#[test]
+fn what_tracers_copy_in_tracestate_is_not_the_applications() {
+    let greenlane = inside().wires(Wire::signadot()).build().unwrap();
+    let call = handed_on(&greenlane, &[], "fms-map", &[("tracestate", "sd-routing-key=k")]);
+    assert_eq!(call, headers(&[("tracestate", "sd-routing-key=k")]));
+}
+
+#[test]
+fn all_wires_are_written_and_an_off_wire_is_neither_read_nor_written() {
+    let preset = inside().wires(Wire::okteto()).build().unwrap();
+    let call = handed_on(&preset, &[("baggage", "okteto-divert=release-42")], "fms-map", &[]);
+    assert_eq!(text(&call, "x-preview").unwrap(), "release-42");
+    assert_eq!(text(&call, "baggage").unwrap(), "preview=release-42,okteto-divert=release-42");
+
+    let no_header = inside().no_header().build().unwrap();
+    assert!(handed_on(&no_header, &[WANTED], "fms-map", &[]).is_empty());
+    let by_baggage = handed_on(&no_header, &[("baggage", "preview=a")], "fms-map", &[]);
+    assert_eq!(by_baggage, headers(&[("baggage", "preview=a")]));
+
+    let no_baggage = inside().no_baggage().header("X-Env").build().unwrap();
+    assert!(handed_on(&no_baggage, &[("baggage", "preview=a")], "fms-map", &[]).is_empty());
+    let own = [("baggage", "preview=theirs")];
+    let by_header = handed_on(&no_baggage, &[("x-env", "a")], "fms-map", &own);
+    assert_eq!(by_header, headers(&[("baggage", "preview=theirs"), ("x-env", "a")]));
+}
+
+#[test]
+fn over_the_limits_ours_is_written_and_what_is_dropped_is_counted() {
+    let greenlane = inside().build().unwrap();
+    let line: Vec<_> = (0..64).map(|n| format!("k{n}=v")).collect();
+    let call = handed_on(&greenlane, &[WANTED], "fms-map", &[("baggage", &line.join(","))]);
+    let left = text(&call, "baggage").unwrap();
+    assert!(left.starts_with("preview=release-42,k0=v") && left.ends_with(",k62=v"), "{left}");
+    assert_eq!(greenlane.counts().baggage_over_limit(), 1);
+}
+
+#[test]
+fn a_carried_header_keeps_all_its_lines() {
+    let greenlane = inside().carry("x-tenant-id").build().unwrap();
+    let lines = [("x-tenant-id", "a"), ("x-tenant-id", "b")];
+    assert_eq!(handed_on(&greenlane, &lines, "fms-map", &[]), headers(&lines));
 }
 
 #[test]
@@ -192,7 +275,10 @@ fn a_gate_lets_a_tester_in_and_shows_the_trail() {
         None
     );
     let own = Gate::application("always", move |_| Some(always.clone()));
-    let greenlane = Greenlane::edge("console", [own]).build().unwrap();
+    let never = Gate::application("never", |_| None);
+    let last = Gate::application("last", |_| "last".parse().ok());
+    // Gates decide in order; those from code stand behind those from elsewhere.
+    let greenlane = Greenlane::edge("console", [never]).gates([own, last]).build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[]));
     assert_eq!(inbound.scope().unwrap().lane().to_string(), "fallback");
 }
@@ -307,6 +393,42 @@ fn a_call_in_another_lane_says_which() {
 }
 
 #[test]
+fn an_unreadable_trail_that_a_handler_left_is_replaced_and_counted() {
+    let greenlane = inside().build().unwrap();
+    let response = response(&greenlane, &[WANTED], |response| {
+        response.insert("x-preview-trail", HeaderValue::from_static("((("));
+    });
+    assert_eq!(trail(&response).unwrap(), "fms-api;served=active;role=active");
+    assert_eq!(greenlane.counts().bad_trails(), 1);
+}
+
+#[test]
+fn the_callees_trail_is_taken_off_in_every_scope_and_left_where_there_is_none() {
+    let greenlane = inside().build().unwrap();
+    let answer = || headers(&[("x-preview-trail", "fms-map;served=refused")]);
+    let mut unscoped = answer();
+    inject(&greenlane, "fms-map", &mut headers(&[WANTED])).answered(200, &mut unscoped);
+    assert_eq!(unscoped, answer(), "a tester's own client wants to read it");
+    let mut active = answer();
+    greenlane.extract(&mut HeaderMap::new()).scope().unwrap().run_sync(|| {
+        inject(&greenlane, "fms-map", &mut HeaderMap::new()).answered(200, &mut active);
+    });
+    assert!(active.is_empty());
+}
+
+#[test]
+fn what_a_trail_has_no_room_for_is_counted() {
+    let greenlane = inside().build().unwrap();
+    let response = response(&greenlane, &[WANTED], |_| {
+        for n in 0..300 {
+            inject(&greenlane, &format!("fms-{n}"), &mut HeaderMap::new()).failed();
+        }
+    });
+    assert!(trail(&response).unwrap().ends_with(", truncated"));
+    assert_eq!((greenlane.counts().truncated(), greenlane.counts().untracked()), (1, 44));
+}
+
+#[test]
 fn a_trail_that_a_proxying_handler_left_is_adopted() {
     let greenlane = inside().build().unwrap();
     let response = response(&greenlane, &[WANTED], |response| {
@@ -350,6 +472,9 @@ fn nested_inbounds_of_one_handle_are_one() {
     let (greenlane, other) = (inside().build().unwrap(), inside().build().unwrap());
     let outer = greenlane.extract(&mut headers(&[WANTED]));
     outer.scope().unwrap().run_sync(|| {
+        let conflict = [WANTED, ("baggage", "preview=other")];
+        assert!(greenlane.extract(&mut headers(&conflict)).scope().is_none());
+        assert_eq!(greenlane.counts().conflicts(), 0, "the outer one counts");
         assert!(greenlane.extract(&mut headers(&[WANTED])).scope().is_none());
         assert!(greenlane.extract(&mut headers(&[])).scope().is_none());
         let elsewhere = greenlane.extract(&mut headers(&[("x-preview", "other")]));
@@ -367,6 +492,9 @@ fn unscoped_calls_are_counted_and_refused_in_strict_mode() {
     Scope::background().run_sync(|| drop(inject(&greenlane, "fms-map", &mut HeaderMap::new())));
     assert_eq!(greenlane.counts().unscoped(), 1, "the background is no loss");
 
+    drop(inject(&greenlane, "fms-map", &mut headers(&[("x-preview", "a b")])));
+    assert_eq!(greenlane.counts().unscoped(), 2, "what is malformed names no lane");
+
     let strict = inside().strict(true).build().unwrap();
     let error =
         strict.inject(&Destination::host(Some("fms-map")), &mut HeaderMap::new()).unwrap_err();
@@ -381,7 +509,7 @@ fn disabled_passes_everything_through() {
     let before = headers(&[WANTED, ("x-preview", "b c"), ("baggage", "preview=x,,")]);
     let mut map = before.clone();
     let inbound = greenlane.extract(&mut map);
-    assert!(inbound.scope().is_none() && map == before);
+    assert!(inbound.scope().unwrap().lane().is_active() && map == before);
     let mut response = headers(&[("x-preview-trail", "a;served=active")]);
     inbound.answered(&mut response);
     assert_eq!(response.len(), 1);
@@ -449,15 +577,16 @@ fn every_hop_is_an_event_with_the_traces_id() {
             answered(&greenlane, "maps.example", 200, None);
             answered(&greenlane, "maps.example", 200, None);
         });
+        response(&greenlane, &[("x-preview", "a b"), traced], |_| {});
     });
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let hops: Vec<_> = text.lines().filter(|line| line.contains("greenlane::hop")).collect();
-    assert_eq!(hops.len(), 4, "{text}");
-    assert!(
-        hops.iter()
-            .all(|hop| hop.contains("0af7651916cd43dd8448eb211c80319c")
-                && hop.contains("release-42"))
-    );
+    let refused = hops.last().unwrap();
+    assert!(refused.contains("refused") && refused.contains("malformed"), "{refused}");
+    assert_eq!(hops.len(), 5, "{text}");
+    let in_preview = &hops[..4];
+    assert!(in_preview.iter().all(|hop| hop.contains("release-42")), "{text}");
+    assert!(hops.iter().all(|hop| hop.contains("0af7651916cd43dd8448eb211c80319c")));
     let warnings: Vec<_> = text.lines().filter(|line| line.contains("WARN")).collect();
     assert_eq!(warnings.len(), 1, "once per host: {text}");
     assert!(
@@ -486,4 +615,71 @@ fn a_trail_survives_a_round_trip_through_every_hop() {
     let seen: Vec<_> =
         trail.hops().iter().map(|hop| (hop.service(), hop.served(), hop.depth())).collect();
     assert_eq!(seen, [("fms-api", Served::Active, 0), ("fms-map", Served::Preview, 1)]);
+}
+
+proptest::proptest! {
+    /// One whole hop with whatever headers: nothing panics, and what leaves is one line of each wire.
+    #[test]
+    fn whatever_comes_what_leaves_is_in_order(
+        request in lines(),
+        own in lines(),
+        trail in "[ -~]{0,80}",
+        host in "[ -~]{0,20}",
+    ) {
+        let greenlane = inside().carry("x-tenant-id").carry_baggage().wires(Wire::signadot());
+        let greenlane = greenlane.build().unwrap();
+        let inbound = greenlane.extract(&mut map_of(&request));
+        let scope = inbound.scope().unwrap().clone();
+        let mut call = map_of(&own);
+        let mut answer = map_of(&[(0, trail.into_bytes())]);
+        scope.run_sync(|| {
+            drop(inject(&greenlane, &host, &mut call.clone()));
+            inject(&greenlane, "fms-map", &mut call).answered(200, &mut answer);
+            let once = call.clone();
+            drop(inject(&greenlane, "fms-map", &mut call));
+            proptest::prop_assert_eq!(&once, &call, "writing twice changes nothing");
+            Ok(())
+        })?;
+        if call.get("x-preview").is_some_and(|value| !value.is_empty()) {
+            for name in ["x-preview", "baggage"] {
+                proptest::prop_assert_eq!(call.get_all(name).iter().count(), 1);
+            }
+            let line = call["baggage"].as_bytes();
+            proptest::prop_assert!(crate::baggage::members(line).all(|member| member.is_ok()));
+        }
+        let mut response = HeaderMap::new();
+        inbound.answered(&mut response);
+        if let Some(read) = Trail::of(&response) {
+            proptest::prop_assert!(!read.unwrap().hops().is_empty());
+        }
+    }
+}
+
+const NAMES: [&str; 7] = [
+    "x-preview-trail",
+    "x-preview",
+    "baggage",
+    "tracestate",
+    "traceparent",
+    "x-tenant-id",
+    "uberctx-sd-routing-key",
+];
+
+/// Lines of the headers that we read, with values near to what they should be.
+fn lines() -> impl proptest::strategy::Strategy<Value = Vec<(usize, Vec<u8>)>> {
+    use proptest::prelude::*;
+    let near = "((preview|Preview|sd-routing-key|a)?[=;, %]?[a-z0-9.%=;\"-]{0,9},?){0,4}";
+    let value =
+        prop_oneof![near.prop_map(String::into_bytes), prop::collection::vec(any::<u8>(), 0..40)];
+    prop::collection::vec((1..NAMES.len(), value), 0..6)
+}
+
+fn map_of(lines: &[(usize, Vec<u8>)]) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in lines {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            map.append(NAMES[*name], value);
+        }
+    }
+    map
 }

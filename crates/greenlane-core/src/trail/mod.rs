@@ -95,8 +95,12 @@ impl Trail {
     /// caller knows.
     pub(crate) fn called_as(&mut self, call: &Hop) {
         for hop in self.hops.iter_mut().filter(|hop| hop.depth == 0) {
-            hop.attempt = call.attempt;
-            hop.wanted = call.wanted.clone();
+            if call.attempt > 1 {
+                hop.attempt = call.attempt;
+            }
+            if call.wanted.is_some() {
+                hop.wanted = call.wanted.clone();
+            }
         }
     }
 

@@ -9,7 +9,7 @@ fn default_wires() -> Wires {
 }
 
 fn read(lines: &[(&str, &str)]) -> Reading {
-    default_wires().read(&headers(lines), &Counters::default())
+    default_wires().read(&headers(lines)).reading
 }
 
 fn preview(name: &str) -> Reading {
@@ -50,14 +50,14 @@ fn malformed_or_ambiguous_is_the_active_lane_without_falling_through() {
 fn a_later_wire_that_differs_is_a_counted_conflict() {
     let conflicts = |lines: &[(&str, &str)]| {
         let counters = Counters::default();
-        default_wires().read(&headers(lines), &counters);
+        default_wires().read(&headers(lines)).count(&counters);
         counters.counts().conflicts()
     };
     assert_eq!(conflicts(&[("x-preview", "a"), ("baggage", "preview=b")]), 1);
     assert_eq!(
         conflicts(&[("x-preview", "a"), ("baggage", "preview=a b")]),
-        0,
-        "malformed baggage is no member"
+        1,
+        "a malformed member is a member"
     );
     assert_eq!(conflicts(&[("x-preview", "a"), ("baggage", "preview=%20-")]), 1);
     assert_eq!(conflicts(&[("x-preview", "a"), ("baggage", "preview=A")]), 0);
@@ -84,6 +84,16 @@ fn baggage_is_read_as_hops_leave_it() {
         "`=` is part of a value"
     );
     assert_eq!(read(&[("baggage", "Preview=x,xpreview=y,preview.z=1")]), Reading::Absent);
+}
+
+#[test]
+fn a_member_of_ours_that_is_malformed_as_baggage_is_not_overlooked() {
+    for bad in ["preview=a b", "preview=\"a\"", "%70review=\u{e9}", "preview=a\\b"] {
+        let reading = read(&[("baggage", bad)]);
+        assert_eq!(reading, Reading::Bad(Reason::Malformed), "{bad}");
+    }
+    assert_eq!(read(&[("baggage", "preview=release-42;;,a=1")]), preview("release-42"));
+    assert_eq!(read(&[("baggage", "preview,preview=,preview=;ttl")]), Reading::Absent);
 }
 
 fn written(lines: &[(&str, &str)]) -> HeaderMap {
@@ -174,7 +184,7 @@ fn the_presets_read_and_write_what_their_systems_do() {
     for (preset, header, value) in presets {
         let wires = Wires(preset);
         let theirs = headers(&[(header, value)]);
-        assert_eq!(wires.read(&theirs, &Counters::default()), preview("k"), "{header}");
+        assert_eq!(wires.read(&theirs).reading, preview("k"), "{header}");
         let mut ours = HeaderMap::new();
         wires.write(Some(&"k".parse().unwrap()), b"", &mut ours, &Counters::default());
         assert_eq!(lines(&ours, header), [value]);
@@ -185,7 +195,7 @@ fn the_presets_read_and_write_what_their_systems_do() {
 fn tracestate_is_read_only() {
     let wires = Wires(Wire::signadot());
     let map = headers(&[("tracestate", "vendor=1,sd-routing-key=k")]);
-    assert_eq!(wires.read(&map, &Counters::default()), preview("k"));
+    assert_eq!(wires.read(&map).reading, preview("k"));
     let mut map = HeaderMap::new();
     wires.write(Some(&"k".parse().unwrap()), b"", &mut map, &Counters::default());
     assert!(!map.contains_key("tracestate"));

@@ -32,6 +32,52 @@ impl Reading {
     }
 }
 
+/// What was seen on the wires.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) reading: Reading,
+    /// A later wire differs from the one that decided.
+    pub(crate) conflict: bool,
+    /// There was a line to look at, ours or not.
+    pub(crate) lines: bool,
+}
+
+impl Seen {
+    /// The first wire that is present decides; a later one that differs is a conflict.
+    fn of<'w>(
+        wires: impl Iterator<Item = &'w Wire>,
+        headers: &(impl HeaderSource + ?Sized),
+    ) -> Self {
+        let (mut first, mut conflict, mut lines) = (None, false, false);
+        for wire in wires {
+            let (said, any) = wire.read(headers);
+            lines |= any;
+            match (&first, said) {
+                (None, said) => first = said,
+                (Some(first), Some(later)) => conflict |= later != *first,
+                (Some(_), None) => {}
+            }
+        }
+        let reading = match first {
+            None => Reading::Absent,
+            Some(Ok(preview)) => Reading::Preview(preview),
+            Some(Err(reason)) => Reading::Bad(reason),
+        };
+        Self { reading, conflict, lines }
+    }
+
+    /// Nothing is lost silently.
+    pub(crate) fn count(&self, counters: &Counters) {
+        counters.add(Counter::Conflicts, self.conflict.into());
+        if let Reading::Bad(reason) = self.reading {
+            counters.add(reason.counter(), 1);
+        }
+    }
+}
+
+/// A request names a handful of previews at most; a stranger's list is not kept.
+const MAX_NAMED: usize = 16;
+
 impl Wires {
     /// # Errors
     ///
@@ -55,6 +101,15 @@ impl Wires {
         }
     }
 
+    /// Whether this is a header that a lane is read from or written to.
+    pub(crate) fn include(&self, name: &str) -> bool {
+        self.0.iter().any(|wire| match &wire.0 {
+            Kind::Header(ours) => ours.as_str() == name,
+            Kind::Baggage(_) => name == BAGGAGE.as_str(),
+            Kind::Tracestate(_) => name == TRACESTATE.as_str(),
+        })
+    }
+
     /// # Errors
     ///
     /// When the header is a wire, and can't be carried besides.
@@ -66,26 +121,37 @@ impl Wires {
         Ok(())
     }
 
-    /// The first wire that is present decides; a later one that differs is a conflict.
-    pub(crate) fn read(
-        &self,
-        headers: &(impl HeaderSource + ?Sized),
-        counters: &Counters,
-    ) -> Reading {
-        let mut present = self.0.iter().filter_map(|wire| wire.read(headers));
-        let Some(first) = present.next() else {
-            return Reading::Absent;
-        };
-        if present.any(|later| later != first) {
-            counters.add(Counter::Conflicts, 1);
-        }
-        match first {
-            Ok(preview) => Reading::Preview(preview),
-            Err(reason) => {
-                counters.add(reason.counter(), 1);
-                Reading::Bad(reason)
+    /// What a request that comes in says.
+    pub(crate) fn read(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
+        Seen::of(self.0.iter(), headers)
+    }
+
+    /// What a call that goes out says. What is read only is not looked at: tracers copy it from the
+    /// request that came in.
+    pub(crate) fn read_call(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
+        Seen::of(self.0.iter().filter(|wire| wire.is_written()), headers)
+    }
+
+    /// Every preview that is named on a wire, whether it decides or not.
+    pub(crate) fn named(&self, headers: &(impl HeaderSource + ?Sized)) -> Vec<Preview> {
+        let mut named = Vec::new();
+        let mut note = |value: &[u8]| {
+            if let Ok(preview) = Preview::from_bytes(trim(value))
+                && named.len() < MAX_NAMED
+                && !named.contains(&preview)
+            {
+                named.push(preview);
             }
+        };
+        for name in self.headers() {
+            headers.visit(name, &mut |line| note(line));
         }
+        headers.visit(&BAGGAGE, &mut |line| {
+            for member in members(line).flatten().filter(|member| self.owns(member)) {
+                note(member.value().split(';').next().unwrap_or_default().as_bytes());
+            }
+        });
+        named
     }
 
     /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it.

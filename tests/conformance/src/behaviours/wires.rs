@@ -1,5 +1,7 @@
 //! In and out: headers and baggage.
 
+use greenlane_core::Greenlane;
+
 use super::behaviours;
 use crate::callee::Answer;
 use crate::harness::{Harness, Settings};
@@ -18,10 +20,11 @@ behaviours! {
     a_non_ascii_preview_is_the_active_lane passes forgetful;
     foreign_baggage_of_the_call_stays_byte_for_byte;
     what_the_application_sets_is_the_lane_of_the_call passes forgetful;
-    what_the_application_sets_wrongly_is_taken_off passes forgetful;
+    what_the_application_sets_wrongly_is_taken_off;
     retries_carry_one_line_of_each;
     no_preview_adds_nothing passes without, forgetful;
     carried_headers_ride_along_in_both_lanes;
+    what_was_not_let_in_does_not_come_in_by_being_copied;
 }
 
 /// What a call carries that is made for a request with these headers.
@@ -156,7 +159,8 @@ async fn what_the_application_sets_wrongly_is_taken_off(harness: &'static dyn Ha
         .await;
     service.ask(&[("x-preview", WANTED)]).await;
     let call = world.callee.only();
-    assert_eq!((call.lines("x-preview").len(), call.lines("baggage")), (0, vec!["k=v".to_owned()]));
+    assert_eq!(call.lines("x-preview"), [WANTED], "the request's lane is not lost");
+    assert_eq!(call.lines("baggage"), ["preview=release-42,k=v"]);
     assert_eq!(world.greenlane.counts().malformed(), 1);
 }
 
@@ -193,4 +197,19 @@ async fn carried_headers_ride_along_in_both_lanes(harness: &'static dyn Harness)
     assert_eq!(calls[0].lines("baggage"), ["a=%25;p,b=2"]);
     assert_eq!(calls[1].lines("baggage"), ["preview=release-42,a=%25;p,b=2"]);
     assert!(calls.iter().all(|call| call.lines("x-tenant-id") == [r"t\xc3\xa9"]));
+}
+
+/// As a tracer or a proxying handler does that took the headers before the inbound saw them.
+async fn what_was_not_let_in_does_not_come_in_by_being_copied(harness: &'static dyn Harness) {
+    let stranger = [("x-preview", WANTED), ("baggage", "preview=release-42,a=1")];
+    let world = World::with(harness, Greenlane::edge("console", [])).await;
+    let service = world
+        .serve(move |world, _| async move {
+            _ = world.call_with("fms-map", "/", &stranger).await;
+            ok()
+        })
+        .await;
+    service.ask(&stranger).await;
+    let call = world.callee.only();
+    assert_eq!((call.lines("x-preview").len(), call.lines("baggage")), (0, vec!["a=1".to_owned()]));
 }
