@@ -39,8 +39,10 @@ where
     type Body = Body;
 
     fn keep(&self, body: B, scope: Option<&Scope>) -> Body {
-        let streams = body.size_hint().exact().is_none();
-        match scope.filter(|_| streams) {
+        // What has an exact size is at hand already, as good as always; a box is not worth it where no
+        // preview could be lost.
+        let at_hand = body.size_hint().exact().is_some();
+        match scope.filter(|scope| !(at_hand && scope.is_plain())) {
             Some(scope) => Body::new(ScopedBody::new(body, Some(scope))),
             None => Body::new(body),
         }

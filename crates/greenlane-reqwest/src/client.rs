@@ -4,7 +4,7 @@ use reqwest::header::HeaderName;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 use crate::outbound::Outbound;
-use crate::redirect::SENSITIVE;
+use crate::resend::SENSITIVE;
 
 /// Why a client could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -13,27 +13,34 @@ pub enum ClientError {
     /// reqwest could not build it.
     #[error("greenlane: the client could not be built: {0}")]
     Build(#[from] reqwest::Error),
-    /// The builder has a default header that must not reach other hosts, and that nobody can take
-    /// off again on a redirect.
+    /// The builder has a default header that must not reach every host: credentials, or one that a
+    /// lane is written to. reqwest adds default headers below the outbound, to redirected requests too.
     #[error(
-        "greenlane: the client has `{0}` as a default header, which a redirect could take to another \
-         host; give it to `Outbound::default_headers` in place of `reqwest::ClientBuilder::default_headers`"
+        "greenlane: the client has `{0}` as a default header, which would reach hosts that it must not \
+         reach; give it to `Outbound::default_headers` in place of `reqwest::ClientBuilder::default_headers`"
     )]
-    DefaultCredentials(HeaderName),
+    DefaultHeader(HeaderName),
+    /// The builder has a redirect policy of its own.
+    #[error(
+        "greenlane: the client has a redirect policy of its own, which can't know where a preview must \
+         not go; give it to `Outbound::redirects` in place of `reqwest::ClientBuilder::redirect`"
+    )]
+    RedirectPolicy,
 }
 
 impl Outbound {
     /// Builds a client whose calls and redirects travel in the lane. It has this outbound as its only
     /// middleware; [`reqwest_middleware::ClientBuilder::from_client`] adds others, which then run
     /// inside. For those that must run outside, such as retries, use
-    /// [`redirect_policy`](Outbound::redirect_policy) and attach the outbound last.
+    /// [`plain_client`](Outbound::plain_client) and attach the outbound last.
     ///
-    /// The builder's own redirect policy and `Referer` setting are replaced by
+    /// How redirects are followed, and whether they set `Referer`, is said by
     /// [`redirects`](Outbound::redirects).
     ///
     /// # Errors
     ///
-    /// When reqwest can't build the client, or when it has credentials as default headers.
+    /// When reqwest can't build the client, when the builder has a redirect policy, or when it has
+    /// credentials or a wire among its default headers.
     pub fn client(
         self,
         builder: reqwest::ClientBuilder,
@@ -52,48 +59,73 @@ impl Outbound {
         &self,
         builder: reqwest::ClientBuilder,
     ) -> Result<reqwest::Client, ClientError> {
+        // reqwest shows these settings only in its `Debug` form; tests notice when that changes.
+        let shown = format!("{builder:?}");
+        if shown.contains("redirect_policy: ") {
+            return Err(ClientError::RedirectPolicy);
+        }
+        if let Some(name) = self.unfit_default(&shown) {
+            return Err(ClientError::DefaultHeader(name));
+        }
         let builder =
             builder.redirect(self.redirect_policy()).referer(self.redirects.sets_referer());
-        let client = builder.build()?;
-        match default_credentials(&client) {
-            Some(name) => Err(ClientError::DefaultCredentials(name)),
-            None => Ok(client),
-        }
+        Ok(builder.build()?)
     }
-}
 
-/// A credential among the client's default headers. reqwest shows these only in its `Debug` form; a
-/// test notices when that changes.
-fn default_credentials(client: &reqwest::Client) -> Option<HeaderName> {
-    let shown = format!("{client:?}");
-    SENSITIVE
-        .into_iter()
-        .find(|name| shown.contains(&format!("\"{name}\": ")))
-        .map(HeaderName::from_static)
+    /// A name in `default_headers: {"name": value, …}` that must not be there.
+    fn unfit_default(&self, shown: &str) -> Option<HeaderName> {
+        let (_, headers) = shown.split_once("default_headers: {")?;
+        let names = headers.split('"').filter_map(|name| name.parse::<HeaderName>().ok());
+        names.into_iter().find(|name| {
+            let quoted = format!("\"{name}\": ");
+            let unfit = SENSITIVE.contains(&name.as_str()) || self.greenlane.guards(name.as_str());
+            unfit && headers.contains(&quoted)
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use greenlane_core::Greenlane;
     use reqwest::header::{HeaderMap, HeaderValue};
+    use reqwest::redirect::Policy;
 
     use super::*;
 
+    fn outbound() -> Outbound {
+        let greenlane = Greenlane::inside("fms-api").carry("x-tenant-id").build();
+        Outbound::new(&greenlane.unwrap())
+    }
+
+    fn with_default(name: &'static str, value: &'static str) -> reqwest::ClientBuilder {
+        let mut value = HeaderValue::from_static(value);
+        value.set_sensitive(name == "authorization");
+        let defaults = [(HeaderName::from_static(name), value)];
+        let harmless = (HeaderName::from_static("accept"), HeaderValue::from_static("text/html"));
+        let defaults = HeaderMap::from_iter(defaults.into_iter().chain([harmless]));
+        reqwest::Client::builder().default_headers(defaults)
+    }
+
     #[test]
-    fn credentials_as_default_headers_are_refused_with_the_way_out() {
-        let outbound = Outbound::new(&Greenlane::inside("fms-api").build().unwrap());
-        for name in SENSITIVE {
-            let mut value = HeaderValue::from_static("secret");
-            value.set_sensitive(true);
-            let defaults = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
-            let builder = reqwest::Client::builder().default_headers(defaults);
-            let error = outbound.clone().client(builder).map(drop).unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains("Outbound::default_headers"), "{error}");
+    fn default_headers_that_would_go_too_far_are_refused_with_the_way_out() {
+        let wires = ["x-preview", "baggage", "x-tenant-id"];
+        for name in SENSITIVE.into_iter().chain(wires) {
+            let error = outbound().client(with_default(name, "x")).map(drop).unwrap_err();
+            assert!(matches!(&error, ClientError::DefaultHeader(found) if found == name));
+            assert!(error.to_string().contains("Outbound::default_headers"), "{error}");
         }
-        let harmless = [("x-note", "\"authorization\": "), ("accept", "text/html")];
-        let defaults = harmless
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        let builder = reqwest::Client::builder().default_headers(HeaderMap::from_iter(defaults));
-        assert!(outbound.client(builder).is_ok());
+        assert!(outbound().client(with_default("x-note", "\"authorization\": ")).is_ok());
+        assert!(outbound().client(with_default("x-note", "authorization")).is_ok());
+    }
+
+    #[test]
+    fn a_redirect_policy_of_the_clients_own_is_refused_with_the_way_out() {
+        for policy in
+            [Policy::none(), Policy::limited(3), Policy::custom(|attempt| attempt.error("never"))]
+        {
+            let builder = reqwest::Client::builder().redirect(policy);
+            let error = outbound().client(builder).map(drop).unwrap_err().to_string();
+            assert!(error.contains("Outbound::redirects"), "{error}");
+        }
     }
 }

@@ -17,8 +17,11 @@
 //! reqwest follows redirects below any middleware and takes our headers along to other hosts. How it
 //! does so is fixed when a client is built, so [`Outbound::client`] builds it: the preview then never
 //! crosses to a host that egress refuses, while the redirect itself works as reqwest does it. A client
-//! that is built elsewhere needs [`Outbound::redirect_policy`]; without it, a redirect that took the
-//! preview too far can only be counted and logged afterwards.
+//! that is built elsewhere needs [`Outbound::redirect_policy`]; without it, a redirect that ended at a
+//! refused host can only be counted and logged afterwards.
+//!
+//! Where the outbound sends a request on by itself, a timeout of the request counts for all of it, and
+//! one of the client for each sending.
 //!
 //! The hop of a service that answers with a redirect is not in the trail: reqwest keeps its response
 //! to itself. The service that answers in the end is.
@@ -26,6 +29,7 @@
 mod client;
 mod outbound;
 mod redirect;
+mod resend;
 #[cfg(feature = "testing")]
 pub mod testing;
 

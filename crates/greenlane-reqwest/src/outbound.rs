@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use greenlane_core::{Attempts, Destination, Greenlane, Lane, Scope};
+use greenlane_core::{Attempts, Destination, Greenlane, Lane, OutboundCall, Scope};
 use http::Extensions;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Request, RequestBuilder, Response};
+use reqwest::{Client, Request, RequestBuilder, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use crate::redirect::{Redirects, WATCH, Watch};
+use crate::redirect::Redirects;
+use crate::resend::{WATCH, Watch, spare};
 
 /// Puts the lane on each request that egress allows, and takes the callee's trail off the response.
 ///
@@ -31,7 +32,7 @@ use crate::redirect::{Redirects, WATCH, Watch};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    greenlane: Greenlane,
+    pub(crate) greenlane: Greenlane,
     peer: Option<Arc<str>>,
     default_headers: HeaderMap,
     pub(crate) redirects: Redirects,
@@ -107,28 +108,18 @@ impl Outbound {
         }
         let (started, mut earlier) = (Instant::now(), Vec::new());
         loop {
-            let plain = Scope::current().is_none_or(|scope| scope.is_plain());
-            let before = (!plain).then(|| request.headers().clone());
-            let host = request.url().host_str().map(str::to_owned);
-            let destination =
-                Destination::host(host.as_deref()).peer(self.peer.as_deref()).attempt(attempt);
-            let call = self.greenlane.inject(&destination, request.headers_mut());
-            let call = call.map_err(Error::middleware)?;
-            let told = call.told();
-            let spare = told.then(|| spare(&request, before));
-
-            let watch = Watch::new(&self.greenlane, told, std::mem::take(&mut earlier));
-            let sent = WATCH.scope(watch.clone(), way.send(request)).await;
-            let mut response = match sent {
-                Ok(response) => response,
-                Err(error) => {
-                    call.failed();
-                    return Err(error);
-                }
+            // Only the first callee is the peer; a redirect leads elsewhere.
+            let peer = self.peer.as_deref().filter(|_| earlier.is_empty());
+            let (call, before) = self.inject(&mut request, peer, attempt)?;
+            let Some(watch) = Watch::new(&self.greenlane, &call, earlier) else {
+                return answered(call, way.send(request).await);
             };
-            call.answered(response.status().as_u16(), response.headers_mut());
-            let (Some(stopped), Some(spare)) = (watch.stopped(), spare) else {
-                self.check_leak(told, host.as_deref(), &response);
+            let (told, asked) = (call.told(), request.url().clone());
+            let spare = spare(&request, before);
+            let sent = WATCH.scope(watch.clone(), way.send(request)).await;
+            let response = answered(call, sent)?;
+            let Some(stopped) = watch.stopped(&response) else {
+                self.check_leak(told, &asked, &response);
                 return Ok(response);
             };
             request = stopped.next_request(spare, self.redirects.sets_referer());
@@ -139,24 +130,55 @@ impl Outbound {
         }
     }
 
+    /// Tells the request what it needs to know; returns its headers as they were before, too.
+    fn inject(
+        &self,
+        request: &mut Request,
+        peer: Option<&str>,
+        attempt: u32,
+    ) -> Result<(OutboundCall, HeaderMap)> {
+        // An empty map costs nothing; a copy is made only where there may be something to tell.
+        let mut headers = std::mem::take(request.headers_mut());
+        let plain = Scope::current().is_none_or(|scope| scope.is_plain());
+        let mut before = if plain { HeaderMap::new() } else { headers.clone() };
+        let destination = Destination::host(request.url().host_str()).peer(peer).attempt(attempt);
+        let call = self.greenlane.inject(&destination, &mut headers);
+        let call = call.map_err(Error::middleware)?;
+        if plain && (call.told() || call.withheld()) {
+            // All there was to tell is what the application set itself.
+            before = headers.clone();
+        }
+        *request.headers_mut() = headers;
+        Ok((call, before))
+    }
+
     /// A client without our policy follows redirects by itself: what it took along can't be taken
     /// back, but it is not lost silently.
-    fn check_leak(&self, told: bool, host: Option<&str>, response: &Response) {
+    fn check_leak(&self, told: bool, asked: &Url, response: &Response) {
+        /// The URL that reqwest gives to responses that some middleware made up.
+        const NOBODY: Option<&str> = Some("no.url.provided.local");
         let landed = response.url().host_str();
-        if told && landed != host && !self.greenlane.may_tell(landed) {
+        if told
+            && landed != asked.host_str()
+            && landed != NOBODY
+            && !self.greenlane.may_tell(landed)
+        {
             self.greenlane.leaked(landed.unwrap_or("(unknown)"));
         }
     }
 }
 
-/// The request as it was before it was told anything, to be sent on to a host that egress refuses.
-fn spare(request: &Request, before: Option<HeaderMap>) -> Request {
-    let spare = request.try_clone();
-    // A streamed body can't be sent twice: no redirect that keeps it is followed, by reqwest neither.
-    let mut spare =
-        spare.unwrap_or_else(|| Request::new(request.method().clone(), request.url().clone()));
-    *spare.headers_mut() = before.unwrap_or_else(|| request.headers().clone());
-    spare
+fn answered(call: OutboundCall, sent: Result<Response>) -> Result<Response> {
+    match sent {
+        Ok(mut response) => {
+            call.answered(response.status().as_u16(), response.headers_mut());
+            Ok(response)
+        }
+        Err(error) => {
+            call.failed();
+            Err(error)
+        }
+    }
 }
 
 /// How a request is sent on: by the rest of the middlewares, or by a client itself.

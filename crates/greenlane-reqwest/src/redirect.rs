@@ -1,24 +1,13 @@
-//! Redirects: followed as reqwest follows them, but never with the preview to a refused host.
-//!
-//! reqwest's policy runs below the middleware and can only follow, stop or fail; it can't take a header
-//! off. So it stops where egress refuses the next host, and the outbound sends the request there
-//! itself, as it was before it was told anything.
+//! How redirects are followed.
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use greenlane_core::Greenlane;
-use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, REFERER,
-    TRANSFER_ENCODING,
-};
 use reqwest::redirect::Policy;
-use reqwest::{Method, Request, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 
-/// Headers that reqwest takes off a request when a redirect leaves its origin.
-pub(crate) const SENSITIVE: [&str; 5] =
-    ["authorization", "cookie", "cookie2", "proxy-authorization", "www-authenticate"];
+use crate::resend::{WATCH, Watch};
 
 /// How redirects are followed, in place of [`reqwest::redirect::Policy`]. The default is reqwest's: at
 /// most 10, with a `Referer`.
@@ -62,6 +51,7 @@ impl Redirection<'_> {
 
 /// What to do at a redirect.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Redirect {
     /// Ask the next URL.
     Follow,
@@ -115,15 +105,15 @@ impl Redirects {
         let redirects = self.clone();
         Policy::custom(move |attempt| {
             let watch = WATCH.try_with(Arc::clone).ok();
-            let mut previous = watch.as_ref().map_or_else(Vec::new, |watch| watch.earlier.clone());
-            previous.extend_from_slice(attempt.previous());
+            let earlier = watch.as_deref().map_or(&[][..], Watch::earlier);
+            let previous = [earlier, attempt.previous()].concat();
             let redirection =
                 Redirection { status: attempt.status(), url: attempt.url(), previous: &previous };
             match redirects.decide(&redirection) {
                 Redirect::Stop => attempt.stop(),
                 Redirect::Fail(error) => attempt.error(error),
                 Redirect::Follow => match watch {
-                    Some(watch) if watch.must_stop(&redirection) => attempt.stop(),
+                    Some(watch) if watch.must_stop(&attempt, &previous) => attempt.stop(),
                     _ => attempt.follow(),
                 },
             }
@@ -158,107 +148,3 @@ impl fmt::Display for TooMany {
 }
 
 impl Error for TooMany {}
-
-tokio::task_local! {
-    /// The call that the policy is consulted for.
-    pub(crate) static WATCH: Arc<Watch>;
-}
-
-/// What the policy needs to know of a call, and what the outbound learns from it.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    greenlane: Greenlane,
-    told: bool,
-    /// The URLs that were asked before this sending, by an earlier one for the same call.
-    earlier: Vec<Url>,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    statuses: Vec<StatusCode>,
-    stopped: Option<(Vec<Url>, Url)>,
-}
-
-/// A redirect at which the policy stopped, because egress refuses the next host.
-#[derive(Debug)]
-pub(crate) struct Stopped {
-    statuses: Vec<StatusCode>,
-    /// Of this call, the earlier sendings included.
-    pub(crate) previous: Vec<Url>,
-    next: Url,
-}
-
-impl Watch {
-    pub(crate) fn new(greenlane: &Greenlane, told: bool, earlier: Vec<Url>) -> Arc<Self> {
-        Arc::new(Self { greenlane: greenlane.clone(), told, earlier, seen: Mutex::default() })
-    }
-
-    fn must_stop(&self, redirection: &Redirection<'_>) -> bool {
-        if !self.told {
-            return false;
-        }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.statuses.push(redirection.status);
-        let refused = !self.greenlane.may_tell(redirection.url.host_str());
-        if refused {
-            seen.stopped = Some((redirection.previous.to_vec(), redirection.url.clone()));
-        }
-        refused
-    }
-
-    pub(crate) fn stopped(&self) -> Option<Stopped> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (previous, next) = seen.stopped.take()?;
-        Some(Stopped { statuses: std::mem::take(&mut seen.statuses), previous, next })
-    }
-}
-
-impl Stopped {
-    /// The request that reqwest would have sent next: method and body as each redirect rewrote
-    /// them, credentials taken off where one left its origin.
-    pub(crate) fn next_request(&self, mut request: Request, referer: bool) -> Request {
-        for status in &self.statuses {
-            rewrite(&mut request, *status);
-        }
-        let asked = self.previous.iter().chain([&self.next]);
-        if asked.clone().zip(asked.skip(1)).any(|(from, to)| from.origin() != to.origin()) {
-            for name in SENSITIVE {
-                request.headers_mut().remove(name);
-            }
-        }
-        if let Some(from) = self.previous.last().filter(|_| referer) {
-            set_referer(request.headers_mut(), from, &self.next);
-        }
-        *request.url_mut() = self.next.clone();
-        request
-    }
-}
-
-/// <https://www.rfc-editor.org/rfc/rfc9110#section-15.4>, with reqwest's choices.
-fn rewrite(request: &mut Request, status: StatusCode) {
-    let was = request.method();
-    let method = match status {
-        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND if *was == Method::POST => Method::GET,
-        StatusCode::SEE_OTHER if *was == Method::HEAD => Method::HEAD,
-        StatusCode::SEE_OTHER => Method::GET,
-        _ => return,
-    };
-    *request.method_mut() = method;
-    *request.body_mut() = None;
-    for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
-        request.headers_mut().remove(name);
-    }
-}
-
-fn set_referer(headers: &mut HeaderMap, from: &Url, to: &Url) {
-    if from.scheme() == "https" && to.scheme() == "http" {
-        return;
-    }
-    let mut from = from.clone();
-    let bare = from.set_username("").and_then(|()| from.set_password(None));
-    from.set_fragment(None);
-    if let (Ok(()), Ok(value)) = (bare, HeaderValue::from_str(from.as_str())) {
-        headers.insert(REFERER, value);
-    }
-}

@@ -1,8 +1,8 @@
 //! For tests of applications: "my handler hands the lane on", without a network.
 
 use http::Extensions;
-use reqwest::{Request, Response};
-use reqwest_middleware::{Middleware, Next, Result};
+use reqwest::{Request, Response, ResponseBuilderExt};
+use reqwest_middleware::{Error, Middleware, Next, Result};
 
 pub use greenlane_core::testing::{Callee, Received};
 
@@ -18,12 +18,19 @@ pub use greenlane_core::testing::{Callee, Received};
 /// let callee = Callee::new();
 /// let client = ClientBuilder::new(reqwest::Client::new())
 ///     .with(Outbound::new(&greenlane))
-///     .with(CalleeMiddleware(callee.clone()))
+///     .with(CalleeMiddleware::new(&callee))
 ///     .build();
 /// # Ok::<(), greenlane_core::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct CalleeMiddleware(pub Callee);
+pub struct CalleeMiddleware(Callee);
+
+impl CalleeMiddleware {
+    /// A middleware that ends in this callee.
+    pub fn new(callee: &Callee) -> Self {
+        Self(callee.clone())
+    }
+}
 
 #[async_trait::async_trait]
 impl Middleware for CalleeMiddleware {
@@ -31,6 +38,7 @@ impl Middleware for CalleeMiddleware {
         let headers = request.headers().iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_bytes()));
         self.0.receive(request.url().as_str(), headers);
-        Ok(http::Response::new("").into())
+        let answer = http::Response::builder().url(request.url().clone()).body("");
+        Ok(answer.map_err(Error::middleware)?.into())
     }
 }

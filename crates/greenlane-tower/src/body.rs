@@ -57,11 +57,10 @@ pin_project! {
     }
 }
 
-impl<B: Body> ScopedBody<B> {
-    /// Keeps a body in this scope. One with an exact size is at hand already, and is left alone.
+impl<B> ScopedBody<B> {
+    /// Keeps a body in this scope; without one it is left as it is.
     pub fn new(body: B, scope: Option<&Scope>) -> Self {
-        let streams = body.size_hint().exact().is_none();
-        Self { body: Some(body), scope: scope.filter(|_| streams).cloned() }
+        Self { body: Some(body), scope: scope.cloned() }
     }
 }
 
@@ -150,6 +149,6 @@ mod tests {
         let full = http_body_util::Full::new(Bytes::from_static(b"four"));
         let body = ScopedBody::new(full, Some(&Scope::background()));
         assert_eq!(body.size_hint().exact(), Some(4));
-        assert!(!body.is_end_stream() && body.scope.is_none());
+        assert!(!body.is_end_stream());
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Greenlane, InScope, Rejection};
+use greenlane_core::{Greenlane, InScope, InboundCall, Rejection};
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -95,8 +95,8 @@ pin_project! {
     #[project = StateProj]
     enum State<F: Future> {
         Plain { #[pin] future: F },
-        Scoped { #[pin] future: InScope<F>, inbound: Option<greenlane_core::Inbound> },
-        Rejected { rejection: Rejection, inbound: Option<greenlane_core::Inbound> },
+        Scoped { #[pin] future: InScope<F>, inbound: Option<InboundCall> },
+        Rejected { rejection: Rejection, inbound: Option<InboundCall> },
     }
 }
 
@@ -117,7 +117,7 @@ where
             StateProj::Scoped { future, inbound } => {
                 let response = ready!(future.poll(cx))?;
                 let inbound = inbound.take();
-                let scope = inbound.as_ref().and_then(greenlane_core::Inbound::scope);
+                let scope = inbound.as_ref().and_then(InboundCall::scope);
                 (response.map(|body| this.bodies.keep(body, scope)), inbound)
             }
             StateProj::Rejected { rejection, inbound } => {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Attempts, Call, Destination, Greenlane, Unscoped};
+use greenlane_core::{Attempts, Destination, Greenlane, OutboundCall, Unscoped};
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -26,19 +26,27 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub struct OutboundLayer {
     greenlane: Greenlane,
     peer: Option<Arc<str>>,
+    host: Option<Arc<str>>,
 }
 
 impl OutboundLayer {
     /// A layer for a client whose callees are named by their hosts.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self { greenlane: greenlane.clone(), peer: None }
+        Self { greenlane: greenlane.clone(), peer: None, host: None }
     }
 
-    /// The callee's name in the trail. Where requests name no host, as tonic's don't, egress
-    /// decides on this name.
+    /// The callee's name in the trail, in place of its host.
     #[must_use]
     pub fn peer(mut self, name: impl Into<Arc<str>>) -> Self {
         self.peer = Some(name.into());
+        self
+    }
+
+    /// The host that is called where requests name none, as tonic's don't: egress decides on it. Where
+    /// a request names its host, that counts.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<Arc<str>>) -> Self {
+        self.host = Some(host.into());
         self
     }
 }
@@ -75,8 +83,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
-        let destination =
-            Destination::host(parts.uri.host()).peer(self.layer.peer.as_deref()).attempt(attempt);
+        let host = parts.uri.host().or(self.layer.host.as_deref());
+        let destination = Destination::host(host).peer(self.layer.peer.as_deref()).attempt(attempt);
         match self.layer.greenlane.inject(&destination, &mut parts.headers) {
             Ok(call) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
@@ -98,7 +106,7 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F> {
-        Called { #[pin] future: F, call: Option<Call> },
+        Called { #[pin] future: F, call: Option<OutboundCall> },
         Refused { error: Option<Unscoped> },
     }
 }
@@ -161,21 +169,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_requests_name_no_host_the_peer_decides() {
+    async fn where_requests_name_no_host_the_one_that_was_told_decides() {
         let scope = in_preview();
-        for (peer, uri, told) in [
+        for (host, uri, told) in [
             (None, "/pkg.Service/Method", "nothing"),
             (Some("fms-map"), "/pkg.Service/Method", "release-42"),
             (Some("maps.example"), "/pkg.Service/Method", "nothing"),
             (Some("fms-map"), "http://maps.example/", "nothing"),
             (None, "http://fms-map/", "release-42"),
         ] {
-            let layer = peer.map_or(layer(false), |peer| layer(false).peer(peer));
+            let layer = layer(false).peer("fms-map");
+            let layer = host.map_or(layer.clone(), |host| layer.host(host));
             let client = layer.layer(tower::service_fn(echo));
             // A `Host` header may be a stranger's, copied by a proxying handler: it vouches for nobody.
             let request = Request::get(uri).header("host", "fms-map").body(()).unwrap();
             let response = scope.clone().run(client.oneshot(request)).await.unwrap();
-            assert_eq!(response.into_body(), told, "{peer:?} {uri}");
+            assert_eq!(response.into_body(), told, "{host:?} {uri}");
         }
     }
 

@@ -18,7 +18,14 @@ pub use greenlane_core::testing::{Callee, Received};
 /// A tower client that calls nobody: each request is recorded by the [`Callee`] and answered with an
 /// empty 200.
 #[derive(Clone, Debug)]
-pub struct CalleeService(pub Callee);
+pub struct CalleeService(Callee);
+
+impl CalleeService {
+    /// A client that ends in this callee.
+    pub fn new(callee: &Callee) -> Self {
+        Self(callee.clone())
+    }
+}
 
 impl<B> Service<Request<B>> for CalleeService {
     type Response = Response<Empty<Bytes>>;

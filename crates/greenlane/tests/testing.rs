@@ -33,7 +33,7 @@ async fn check(path: &'static str) -> Result<(), ConfigError> {
     let callee = Callee::new();
     let client = ClientBuilder::new(reqwest::Client::new())
         .with(Outbound::new(&greenlane))
-        .with(CalleeMiddleware(callee.clone()))
+        .with(CalleeMiddleware::new(&callee))
         .build();
     let app = routes(client).layer(InboundLayer::new(&greenlane));
     assert_hands_on(app, &greenlane, &callee, || {

@@ -12,7 +12,7 @@ use greenlane::{Gate, Greenlane};
 use reqwest_middleware::ClientWithMiddleware;
 
 use crate::balancer::strip_hop_by_hop;
-use crate::services::Upstream;
+use crate::services::{Upstream, http};
 
 /// The header by which testers show that they are.
 pub const KEY: &str = "x-tester-key";
@@ -30,7 +30,7 @@ pub fn app(api: String, key: String) -> Result<Router, Box<dyn std::error::Error
     // Hidden: it is the door, not one of the services that testers ask about.
     let greenlane = Greenlane::edge("edge", [testers]).hidden(true).build()?;
     let outbound = Outbound::new(&greenlane).peer("fms-api").redirects(Redirects::none());
-    let client = outbound.client(reqwest::Client::builder())?;
+    let client = outbound.client(http())?;
     let app = Router::new().fallback(forward).with_state((client, api));
     Ok(app.layer(InboundLayer::new(&greenlane)))
 }

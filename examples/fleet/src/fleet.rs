@@ -8,12 +8,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use axum::Router;
 use axum::http::HeaderMap;
 use greenlane::{Greenlane, Preview, Role, Trail};
+use reqwest_middleware::ClientWithMiddleware;
 use tokio::net::TcpListener;
 
 use crate::balancer::{self, Rules};
 use crate::edge;
 use crate::plan::{RELEASE, Service};
-use crate::services::{api, map, schedule, vehicles};
+use crate::services::{api, http, map, schedule, vehicles};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -58,13 +59,15 @@ impl Fleet {
     ///
     /// When a port can't be opened, or a service can't be configured.
     pub async fn start(faults: Faults) -> Result<Self> {
+        // For a service that runs without Greenlane.
+        let plain = ClientWithMiddleware::from(http().build()?);
         let mut starting = Starting { faults, addresses: Vec::new() };
         let map = starting.service(Service::FmsMap, |greenlane, version| {
             Ok(greenlane.map_or_else(|| map::routes(version), |g| map::app(g, version)))
         });
         let map = format!("{}/places/7", map.await?);
         let vehicles = starting.service(Service::FmsVehicles, |greenlane, _| match greenlane {
-            None => Ok(vehicles::routes(Default::default(), map.clone())),
+            None => Ok(vehicles::routes(plain.clone(), map.clone())),
             Some(greenlane) => Ok(vehicles::app(greenlane, map.clone())?),
         });
         let vehicles = format!("{}/vehicles", vehicles.await?);
@@ -76,7 +79,10 @@ impl Fleet {
             let (vehicles, schedule) = (vehicles.clone(), schedule.clone());
             let settings = api::Settings { vehicles, schedule, version };
             match greenlane {
-                None => Ok(api::routes(Default::default(), settings)),
+                None => {
+                    let (vehicles, schedule) = (plain.clone(), plain.clone());
+                    Ok(api::routes(api::Clients { vehicles, schedule }, settings))
+                }
                 Some(greenlane) => Ok(api::app(greenlane, settings)?),
             }
         });
@@ -85,7 +91,7 @@ impl Fleet {
         let key = format!("{:016x}", RandomState::new().hash_one(RELEASE));
         let edge = balancer::serve(edge::app(api, key.clone())?).await?;
         let edge = format!("http://{edge}");
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let client = http().build()?;
         Ok(Self { key, edge, addresses: starting.addresses, client })
     }
 

@@ -10,17 +10,19 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap as Headers, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
-use greenlane_core::Inbound;
+use greenlane_core::InboundCall;
 use reqwest::Url;
 use reqwest_middleware::ClientBuilder;
 use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 
 use super::*;
-use crate::redirect::{Redirect, SENSITIVE};
+use crate::redirect::Redirect;
+use crate::resend::SENSITIVE;
 
 const ALLOWED: &str = "allowed.test";
 const REFUSED: &str = "refused.example";
+const WANTED: (&str, &str) = ("x-preview", "release-42");
 
 /// A request as it arrived: method, host, and path; headers; body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,17 +122,13 @@ fn greenlane() -> Greenlane {
     Greenlane::inside("fms-api").carry("x-tenant-id").carry_baggage().build().unwrap()
 }
 
-fn request_in_preview(greenlane: &Greenlane) -> Inbound {
-    let lines = [
-        ("x-preview", "release-42"),
-        ("baggage", "preview=release-42,user=7"),
-        ("x-tenant-id", "t"),
-    ];
+fn request_in_preview(greenlane: &Greenlane) -> InboundCall {
+    let lines = [WANTED, ("baggage", "preview=release-42,user=7"), ("x-tenant-id", "t")];
     let lines = lines.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
     greenlane.extract(&mut HeaderMap::from_iter(lines))
 }
 
-fn trail(inbound: Inbound) -> String {
+fn trail(inbound: InboundCall) -> String {
     let mut response = HeaderMap::new();
     inbound.answered(&mut response);
     response["x-preview-trail"].to_str().unwrap().to_owned()
@@ -149,16 +147,18 @@ fn build(client: &Client, method: &Method, url: &Url) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn a_refused_host_gets_the_request_that_plain_reqwest_would_send_it() {
+async fn each_host_gets_what_plain_reqwest_would_send_it_and_allowed_ones_are_told() {
     let (stage, greenlane) = (Stage::new().await, greenlane());
     let outbound = Outbound::new(&greenlane);
     let ours = outbound.plain_client(stage.resolving()).unwrap();
     let plain = stage.resolving().build().unwrap();
-    let ways: [&[&str]; 4] = [
+    let ways: [&[&str]; 6] = [
         &[ALLOWED, REFUSED],
         &[ALLOWED, ALLOWED, REFUSED],
         &[ALLOWED, REFUSED, REFUSED],
         &[ALLOWED, REFUSED, ALLOWED],
+        &[REFUSED, ALLOWED],
+        &[REFUSED, ALLOWED, REFUSED, ALLOWED],
     ];
     for status in [301, 302, 303, 307, 308] {
         for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT] {
@@ -173,20 +173,26 @@ async fn a_refused_host_gets_the_request_that_plain_reqwest_would_send_it() {
                 assert_eq!(response.status(), 200, "{status} {method} {hosts:?}");
                 let arrived = stage.arrived();
 
+                assert_eq!(arrived.len(), expected.len(), "{status} {method} {hosts:?}");
                 let crossed = hosts.iter().position(|host| *host == REFUSED).unwrap();
-                let (told, kept) = arrived.split_at(crossed);
-                for request in told {
-                    assert_eq!(request.lines("x-preview"), ["release-42"]);
-                    assert_eq!(request.lines("baggage"), ["preview=release-42,user=7"]);
-                    assert_eq!(request.lines("x-tenant-id"), ["t"]);
+                for (n, (mut request, mut expected)) in
+                    arrived.into_iter().zip(expected).enumerate()
+                {
+                    let told =
+                        [WANTED, ("baggage", "preview=release-42,user=7"), ("x-tenant-id", "t")];
+                    for (name, value) in told {
+                        let lines = request.headers.remove(name).unwrap_or_default();
+                        let wanted = if hosts[n] == ALLOWED { vec![value] } else { vec![] };
+                        assert_eq!(lines, wanted, "{name}: {status} {method} {hosts:?}");
+                    }
+                    if n > crossed {
+                        // reqwest 0.13 puts credentials back on the hop after, if that stays at the
+                        // foreign host; ours stay off once they are off.
+                        assert!(SENSITIVE.iter().all(|name| request.lines(name).is_empty()));
+                        expected.headers.retain(|name, _| !SENSITIVE.contains(&&**name));
+                    }
+                    assert_eq!(request, expected, "{status} {method} {hosts:?}");
                 }
-                // reqwest 0.13 puts credentials back on the hop after, if that stays at the foreign
-                // host; ours stay off once they are off.
-                let mut expected = expected[crossed..].to_vec();
-                for request in expected.iter_mut().skip(1) {
-                    request.headers.retain(|name, _| !SENSITIVE.contains(&&**name));
-                }
-                assert_eq!(kept, expected, "{status} {method} {hosts:?}");
             }
         }
     }
@@ -194,16 +200,16 @@ async fn a_refused_host_gets_the_request_that_plain_reqwest_would_send_it() {
 }
 
 #[tokio::test]
-async fn the_trail_shows_the_hop_before_and_that_the_next_was_withheld() {
+async fn the_trail_shows_each_sending_and_that_the_refused_host_was_not_told() {
     let (stage, greenlane) = (Stage::new().await, greenlane());
-    let client = Outbound::new(&greenlane).client(stage.resolving()).unwrap();
+    let client = Outbound::new(&greenlane).peer("fms-map").client(stage.resolving()).unwrap();
     let inbound = request_in_preview(&greenlane);
-    let url = stage.chain(302, &[ALLOWED, REFUSED]);
+    let url = stage.chain(302, &[ALLOWED, REFUSED, ALLOWED]);
     inbound.scope().unwrap().clone().run(client.get(url).send()).await.unwrap();
     assert_eq!(
         trail(inbound),
-        "fms-api;served=unknown, allowed.test;d=1;served=opaque;status=302, \
-         refused.example;d=1;served=withheld"
+        "fms-api;served=unknown, fms-map;d=1;served=opaque;status=302, \
+         refused.example;d=1;served=withheld, allowed.test;d=1;served=opaque;status=200"
     );
 }
 
@@ -335,4 +341,112 @@ async fn outside_the_outbound_the_client_is_a_plain_one() {
     let client = Outbound::new(&greenlane).plain_client(stage.resolving()).unwrap();
     let response = client.get(stage.chain(302, &[ALLOWED, REFUSED])).send().await.unwrap();
     assert_eq!(response.status(), 200);
+}
+
+/// A middleware inside the outbound that calls another URL first, in a way that is redirected too, and
+/// then sends the request itself to where it should go.
+struct CallsFirst {
+    first: Url,
+    then: Option<Url>,
+}
+
+#[async_trait::async_trait]
+impl Middleware for CallsFirst {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let mut first = request.try_clone().unwrap();
+        *first.url_mut() = self.first.clone();
+        next.clone().run(first, extensions).await?;
+        if let Some(then) = &self.then {
+            *request.url_mut() = then.clone();
+        }
+        next.run(request, extensions).await
+    }
+}
+
+#[tokio::test]
+async fn middlewares_inside_may_send_again_and_elsewhere() {
+    let (stage, greenlane) = (Stage::new().await, greenlane());
+    let first = stage.chain(303, &[ALLOWED, ALLOWED, REFUSED]);
+    let moved = stage.chain(307, &[ALLOWED, REFUSED]);
+    for (asked, then, arrives) in
+        [(moved.clone(), None, 200), (stage.url(ALLOWED, "/elsewhere"), Some(moved), 200)]
+    {
+        let outbound = Outbound::new(&greenlane);
+        let client = ClientBuilder::new(outbound.plain_client(stage.resolving()).unwrap())
+            .with(outbound)
+            .with(CallsFirst { first: first.clone(), then })
+            .build();
+        let inbound = request_in_preview(&greenlane);
+        let post = client.post(asked).body("the body").send();
+        let response = inbound.scope().unwrap().clone().run(post).await.unwrap();
+        assert_eq!(response.status(), arrives);
+        let arrived = stage.arrived();
+        for request in arrived.iter().filter(|request| request.head.contains(REFUSED)) {
+            assert!(request.lines("x-preview").is_empty(), "{request:?}");
+        }
+        let sent_on = arrived.iter().find(|request| request.head.contains(REFUSED)).unwrap();
+        assert_eq!((sent_on.head.starts_with("POST"), &*sent_on.body), (true, "the body"));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_a_middleware_inside_makes_is_not_sent_on_as_ours() {
+    let (stage, greenlane) = (Stage::new().await, greenlane());
+    let outbound = Outbound::new(&greenlane);
+    let first = stage.chain(302, &[ALLOWED, REFUSED]);
+    let client = ClientBuilder::new(outbound.plain_client(stage.resolving()).unwrap())
+        .with(outbound)
+        .with(CallsFirst { first, then: None })
+        .build();
+    let inbound = request_in_preview(&greenlane);
+    let get = client.get(stage.url(ALLOWED, "/ours")).send();
+    let response = inbound.scope().unwrap().clone().run(get).await.unwrap();
+    assert_eq!(response.url().path(), "/ours");
+    let heads: Vec<_> = stage.arrived().into_iter().map(|request| request.head).collect();
+    assert_eq!(heads.len(), 2, "{heads:?}");
+}
+
+#[test]
+fn without_a_preview_it_costs_no_allocation_beyond_an_identity_middleware() {
+    struct Identity;
+    #[async_trait::async_trait]
+    impl Middleware for Identity {
+        async fn handle(
+            &self,
+            request: Request,
+            extensions: &mut Extensions,
+            next: Next<'_>,
+        ) -> Result<Response> {
+            next.run(request, extensions).await
+        }
+    }
+    /// Fails at once, without the network.
+    struct Fails;
+    #[async_trait::async_trait]
+    impl Middleware for Fails {
+        async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
+            Err(Error::Reqwest(Client::new().get("").build().unwrap_err()))
+        }
+    }
+    let greenlane = greenlane();
+    let scope = greenlane.extract(&mut HeaderMap::new()).scope().unwrap().clone();
+    let allocations = |client: reqwest_middleware::ClientWithMiddleware| {
+        let request = client.get("http://fms-map/").build().unwrap();
+        let call = scope.clone().run(client.execute(request));
+        let mut call = std::pin::pin!(call);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let measured = allocation_counter::measure(|| {
+            assert!(call.as_mut().poll(&mut context).is_ready());
+        });
+        measured.count_total
+    };
+    let stack = || ClientBuilder::new(Client::new());
+    let bare = allocations(stack().with(Identity).with(Fails).build());
+    let ours = allocations(stack().with(Outbound::new(&greenlane)).with(Fails).build());
+    assert_eq!(ours, bare);
 }

@@ -9,7 +9,7 @@ use greenlane::reqwest::{ClientError, Outbound};
 use reqwest_middleware::ClientWithMiddleware;
 use serde_json::{Value, json};
 
-use super::Upstream;
+use super::{Upstream, http};
 
 /// Where the callees are, and what this version says of itself.
 #[derive(Clone, Debug)]
@@ -23,10 +23,12 @@ pub struct Settings {
 }
 
 /// One client for each callee.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Clients {
-    vehicles: ClientWithMiddleware,
-    schedule: ClientWithMiddleware,
+    /// For `fms-vehicles`.
+    pub vehicles: ClientWithMiddleware,
+    /// For `fms-schedule`.
+    pub schedule: ClientWithMiddleware,
 }
 
 /// The service with Greenlane: clients that Greenlane's outbound builds, and a layer.
@@ -35,7 +37,7 @@ pub struct Clients {
 ///
 /// When a client can't be built.
 pub fn app(greenlane: &Greenlane, settings: Settings) -> Result<Router, ClientError> {
-    let client = |peer| Outbound::new(greenlane).peer(peer).client(reqwest::Client::builder());
+    let client = |peer| Outbound::new(greenlane).peer(peer).client(http());
     let clients = Clients { vehicles: client("fms-vehicles")?, schedule: client("fms-schedule")? };
     Ok(routes(clients, settings).layer(InboundLayer::new(greenlane)))
 }
@@ -50,8 +52,8 @@ async fn overview(
 ) -> Result<Json<Value>, Upstream> {
     let vehicles = ask(&clients.vehicles, &settings.vehicles);
     let schedule = ask(&clients.schedule, &settings.schedule);
-    let (vehicles, schedule) = tokio::try_join!(vehicles, schedule)?;
-    Ok(Json(json!({ "api": settings.version, "vehicles": vehicles, "schedule": schedule })))
+    let (vehicles, schedule) = tokio::join!(vehicles, schedule);
+    Ok(Json(json!({ "api": settings.version, "vehicles": vehicles?, "schedule": schedule? })))
 }
 
 async fn ask(client: &ClientWithMiddleware, url: &str) -> Result<Value, Upstream> {

@@ -8,6 +8,12 @@ pub mod vehicles;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+/// The settings of an HTTP client. The whole fleet is on loopback: a proxy that the environment names is
+/// not for it.
+pub fn http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy()
+}
+
 /// A callee could not be reached, or answered with an error: this service answers 502.
 #[derive(Debug)]
 pub struct Upstream(reqwest_middleware::Error);

@@ -9,7 +9,7 @@ use greenlane::reqwest::{ClientError, Outbound};
 use reqwest_middleware::ClientWithMiddleware;
 use serde::Serialize;
 
-use super::Upstream;
+use super::{Upstream, http};
 
 /// The service with Greenlane.
 ///
@@ -17,7 +17,7 @@ use super::Upstream;
 ///
 /// When the client can't be built.
 pub fn app(greenlane: &Greenlane, map: String) -> Result<Router, ClientError> {
-    let client = Outbound::new(greenlane).peer("fms-map").client(reqwest::Client::builder())?;
+    let client = Outbound::new(greenlane).peer("fms-map").client(http())?;
     Ok(routes(client, map).layer(InboundLayer::new(greenlane)))
 }
 

@@ -1,0 +1,161 @@
+//! Redirects at which the outbound sends the request itself.
+//!
+//! reqwest's policy runs below the middleware and can only follow, stop or fail; it can't touch a header.
+//! So it stops where the next host must be told something else than the one before, and the outbound
+//! sends on the request that reqwest would have sent, as it was before it was told anything.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use greenlane_core::{Greenlane, OutboundCall};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, REFERER,
+    TRANSFER_ENCODING,
+};
+use reqwest::redirect::Attempt;
+use reqwest::{Method, Request, Response, StatusCode, Url};
+
+/// Headers that reqwest takes off a request when a redirect leaves its origin.
+pub(crate) const SENSITIVE: [&str; 5] =
+    ["authorization", "cookie", "cookie2", "proxy-authorization", "www-authenticate"];
+
+tokio::task_local! {
+    /// The sending that the policy is consulted for.
+    pub(crate) static WATCH: Arc<Watch>;
+}
+
+/// What the policy needs to know of a sending, and what the outbound learns from it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    greenlane: Greenlane,
+    /// Egress allowed the host, so the next one must be allowed as well; or it didn't, so the next one
+    /// must be refused as well.
+    told: bool,
+    /// The URLs that were asked before, by earlier sendings of the same call.
+    earlier: Vec<Url>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    statuses: Vec<StatusCode>,
+    stopped: Option<(Vec<Url>, Url)>,
+}
+
+/// A redirect at which the policy stopped.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    statuses: Vec<StatusCode>,
+    /// The URLs of this call so far, the earlier sendings' included.
+    pub(crate) previous: Vec<Url>,
+    next: Url,
+}
+
+impl Watch {
+    /// `None` where a redirect may go wherever it likes: there is nothing to tell.
+    pub(crate) fn new(
+        greenlane: &Greenlane,
+        call: &OutboundCall,
+        earlier: Vec<Url>,
+    ) -> Option<Arc<Self>> {
+        (call.told() || call.withheld()).then(|| {
+            let (greenlane, told) = (greenlane.clone(), call.told());
+            Arc::new(Self { greenlane, told, earlier, seen: Mutex::default() })
+        })
+    }
+
+    pub(crate) fn earlier(&self) -> &[Url] {
+        &self.earlier
+    }
+
+    /// Whether the next host must be told something else than the one before.
+    pub(crate) fn must_stop(&self, attempt: &Attempt<'_>, previous: &[Url]) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempt.previous().len() == 1 {
+            // The first redirect of a sending: a retry inside may have made others before.
+            *seen = Seen::default();
+        }
+        seen.statuses.push(attempt.status());
+        let differs = self.greenlane.may_tell(attempt.url().host_str()) != self.told;
+        if differs {
+            seen.stopped = Some((previous.to_vec(), attempt.url().clone()));
+        }
+        differs
+    }
+
+    /// Where the policy stopped, if this response is the one at which it did: a middleware inside may
+    /// have made calls of its own, which are stopped as well but not ours to send on.
+    pub(crate) fn stopped(&self, response: &Response) -> Option<Stopped> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (previous, next) = seen.stopped.take()?;
+        let last = previous.last().filter(|last| is_same(last, response.url()));
+        let ours = last.is_some() && seen.statuses.last() == Some(&response.status());
+        ours.then(|| Stopped { statuses: std::mem::take(&mut seen.statuses), previous, next })
+    }
+}
+
+/// The same to a server: without fragment and credentials, which are not sent as part of it.
+fn is_same(one: &Url, other: &Url) -> bool {
+    one.origin() == other.origin() && one.path() == other.path() && one.query() == other.query()
+}
+
+/// The request as it was before it was told anything, to be sent on to another host.
+pub(crate) fn spare(request: &Request, before: HeaderMap) -> Request {
+    let mut spare = request.try_clone().unwrap_or_else(|| {
+        // A streamed body can't be sent twice: no redirect that keeps it is followed, by reqwest neither.
+        let mut bodiless = Request::new(request.method().clone(), request.url().clone());
+        *bodiless.timeout_mut() = request.timeout().copied();
+        *bodiless.version_mut() = request.version();
+        bodiless
+    });
+    *spare.headers_mut() = before;
+    spare
+}
+
+impl Stopped {
+    /// The request that reqwest would have sent next: method and body as each redirect rewrote
+    /// them, credentials taken off where one left its origin.
+    pub(crate) fn next_request(&self, mut request: Request, referer: bool) -> Request {
+        for status in &self.statuses {
+            rewrite(&mut request, *status);
+        }
+        let asked = self.previous.iter().chain([&self.next]);
+        if asked.clone().zip(asked.skip(1)).any(|(from, to)| from.origin() != to.origin()) {
+            for name in SENSITIVE {
+                request.headers_mut().remove(name);
+            }
+        }
+        if let Some(from) = self.previous.last().filter(|_| referer) {
+            set_referer(request.headers_mut(), from, &self.next);
+        }
+        *request.url_mut() = self.next.clone();
+        request
+    }
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-15.4>, with reqwest's choices.
+fn rewrite(request: &mut Request, status: StatusCode) {
+    let was = request.method();
+    let method = match status {
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND if *was == Method::POST => Method::GET,
+        StatusCode::SEE_OTHER if *was == Method::HEAD => Method::HEAD,
+        StatusCode::SEE_OTHER => Method::GET,
+        _ => return,
+    };
+    *request.method_mut() = method;
+    *request.body_mut() = None;
+    for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
+        request.headers_mut().remove(name);
+    }
+}
+
+fn set_referer(headers: &mut HeaderMap, from: &Url, to: &Url) {
+    if from.scheme() == "https" && to.scheme() == "http" {
+        return;
+    }
+    let mut from = from.clone();
+    let bare = from.set_username("").and_then(|()| from.set_password(None));
+    from.set_fragment(None);
+    if let (Ok(()), Ok(value)) = (bare, HeaderValue::from_str(from.as_str())) {
+        headers.insert(REFERER, value);
+    }
+}
