@@ -276,6 +276,28 @@ mod tests {
         assert_eq!(lines(&headers), [b"release-42"]);
         headers.remove(&name);
         assert!(!headers.has(&name));
+        let other = HeaderName::new("x-other").unwrap();
+        headers.append(&other, b"a");
+        headers.set(&name, b"release-42");
+        assert!(headers.has(&name) && headers.has(&other));
+        headers.remove(&name);
+        assert!(headers.has(&other), "other headers stay");
+    }
+
+    #[test]
+    fn every_carrier_can_hold_several_lines() {
+        fn joined(mut headers: impl HeaderSink) -> String {
+            let name = HeaderName::new("x-tenant-id").unwrap();
+            headers.append(&name, b"a");
+            headers.append(&name, b"b");
+            let mut lines = Vec::new();
+            headers
+                .visit(&name, &mut |line| lines.push(String::from_utf8_lossy(line).into_owned()));
+            lines.join(", ")
+        }
+        assert_eq!(joined(http::HeaderMap::new()), "a, b");
+        assert_eq!(joined(Vec::<(Vec<u8>, Vec<u8>)>::new()), "a, b");
+        assert_eq!(joined(HashMap::<String, String>::new()), "a, b");
     }
 
     #[test]

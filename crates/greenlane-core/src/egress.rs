@@ -118,11 +118,10 @@ impl Egress {
 
     /// Says, once per host, that it is not told, and the very setting that would tell it.
     pub(crate) fn warn_refused(&self, host: Option<&str>) {
-        let host = host.unwrap_or("(unknown)");
-        if !self.warned.first(host) {
+        if !self.warned.first(host.unwrap_or_default()) {
             return;
         }
-        match parse(host) {
+        match host.and_then(parse) {
             Some(parsed) => tracing::warn!(
                 host,
                 "greenlane: previews and what rides along are kept from this host; if it is one of yours, allow it with \

@@ -187,6 +187,20 @@ mod tests {
         assert!(Scope::current().is_none());
     }
 
+    #[test]
+    fn a_requests_scope_tells_its_lane_anywhere_inside() {
+        let greenlane = crate::Greenlane::inside("fms-api").build().unwrap();
+        let mut headers = vec![("x-preview".to_owned(), b"release-42".to_vec())];
+        let inbound = greenlane.extract(&mut headers);
+        let scope = inbound.scope().unwrap();
+        assert!(!scope.is_background() && !scope.is_plain());
+        scope.run_sync(|| {
+            assert_eq!(Lane::current().to_string(), "release-42");
+            Scope::background().run_sync(|| assert!(Lane::current().is_active()));
+            assert_eq!(Lane::current(), Lane::from("Release-42".parse::<Preview>().unwrap()));
+        });
+    }
+
     #[tokio::test]
     async fn the_scope_covers_every_poll_and_the_drop() {
         struct SeesDrop(Arc<std::sync::Mutex<Option<bool>>>);

@@ -26,6 +26,8 @@ mod identity;
 mod lane;
 mod preview;
 mod propagator;
+#[cfg(test)]
+mod test_log;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trail;

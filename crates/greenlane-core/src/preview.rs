@@ -141,7 +141,15 @@ mod tests {
             ("release-42".parse::<Preview>().unwrap(), "Release-42".parse().unwrap());
         assert_eq!(lower, mixed);
         assert_eq!(mixed.as_str(), "Release-42");
-        assert_eq!(HashSet::from([lower, mixed]).len(), 1);
+        assert_eq!(mixed.to_string(), "Release-42");
+        assert_eq!(HashSet::from([lower.clone(), mixed]).len(), 1);
+        let hashes = |name: &str| {
+            use std::hash::BuildHasher;
+            let hasher = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default();
+            hasher.hash_one(name.parse::<Preview>().unwrap())
+        };
+        assert_eq!(hashes("release-42"), hashes("RELEASE-42"));
+        assert_ne!(hashes("release-42"), hashes("release-43"));
     }
 
     #[test]

@@ -154,10 +154,24 @@ fn keys_are_case_sensitive_when_a_member_is_replaced() {
 
 #[test]
 fn foreign_members_stay_byte_for_byte_and_malformed_ones_are_counted() {
+    for malformed in ["a=1;", "a=1;p q", "a=1;=v", "a=1;p=\"v\"", "a=1;p=1;;q"] {
+        assert_eq!(forwarded(&[malformed]).malformed, 1, "{malformed}");
+    }
     let line = "a=%25b , nonsense,, b =\t2;p=%2C;q,=x,c=,d=\"q\",\u{e9}=1,e=\u{e9}, f==x=";
     let spliced = forwarded(&[line]);
     assert_eq!(String::from_utf8(spliced.line).unwrap(), "a=%25b,b =\t2;p=%2C;q,f==x=");
     assert_eq!((spliced.members, spliced.malformed), (3, 7));
+}
+
+#[test]
+fn the_byte_limit_is_exact() {
+    for (length, members) in [(MAX_BYTES - 4, 2), (MAX_BYTES - 3, 1)] {
+        // `a=1,` and a member that fills the rest, or one byte more.
+        let spliced = forwarded(&[format!("a=1,{}=1", "k".repeat(length - 2))]);
+        assert_eq!(spliced.members, members, "{length}");
+    }
+    let raw = members(b" a = 1 ;p , b=2").next().unwrap().unwrap().raw();
+    assert_eq!(raw, b"a = 1 ;p");
 }
 
 #[test]

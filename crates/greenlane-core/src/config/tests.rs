@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::*;
+use crate::admission::Gate;
+use crate::test_log::logged;
 
 fn vars(extra: &[(&str, &str)]) -> Result<Builder, ConfigError> {
     let base = [("GREENLANE_SERVICE", "fms-api"), ("GREENLANE_ADMISSION", "inside")];
@@ -169,4 +171,61 @@ fn temp_file(name: &str, text: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("greenlane-{}-{name}", std::process::id()));
     fs::write(&path, text).unwrap();
     path
+}
+
+#[test]
+fn the_configuration_in_effect_is_logged_once() {
+    let log = logged(|| {
+        let gate = Gate::application("testers", |_| None);
+        let builder = Greenlane::edge("console", [gate]).version("1.9.0").serves(["release-42"]);
+        let builder = builder.role(Role::Active).egress([".corp.dev", "192.0.2.0/24"]);
+        builder.carry("x-tenant-id").wires(Wire::signadot()).build().unwrap();
+        Greenlane::inside("off").enabled(false).build().unwrap();
+    });
+    let [effective, disabled] = &log[..] else { panic!("{log:#?}") };
+    for part in [
+        "console",
+        "1.9.0",
+        "release-42",
+        "role=\"active\"",
+        "x-preview,baggage:preview,baggage:sd-routing-key",
+        "tracestate:sd-sandbox",
+        "edge [testers]",
+        "single-label names",
+        "127.0.0.0/8",
+        ".corp.dev",
+        "192.0.2.0/24",
+        "x-tenant-id",
+    ] {
+        assert!(effective.contains(part), "{effective} lacks {part}");
+    }
+    assert!(disabled.contains("off") && disabled.contains("disabled"), "{disabled}");
+}
+
+#[test]
+fn trouble_with_the_role_file_is_logged_once_until_it_changes() {
+    let file = temp_file("logged", "");
+    let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
+    let log = logged(|| {
+        for text in ["stable", "stable", "canary", "active", "active", "stable"] {
+            fs::write(&file, text).unwrap();
+            let _ = greenlane.reload();
+        }
+    });
+    let told: Vec<_> = log
+        .iter()
+        .filter_map(|line| {
+            ["stable", "canary", "role changed"].into_iter().find(|t| line.contains(t))
+        })
+        .collect();
+    // The background may have read one of them first, on its own thread.
+    assert!(told.len() <= 5 && told.contains(&"canary"), "{log:#?}");
+}
+
+#[test]
+fn variables_that_may_be_misspelt_are_named() {
+    let named = |extra: &[(&str, &str)]| logged(|| drop(vars(extra)));
+    let log = named(&[("GREENLANE_EGRES", "a.dev")]);
+    assert!(log[0].contains("GREENLANE_EGRES") && log[0].contains("GREENLANE_EGRESS"), "{log:?}");
+    assert!(named(&[("GREENLANE_EGRESS", "a.dev")]).is_empty());
 }

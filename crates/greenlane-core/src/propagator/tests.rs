@@ -2,6 +2,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::carrier::test_headers::headers;
+use crate::test_log::logged;
 use crate::{Builder, Gate, Greenlane, HeaderName, Preview, Role, Scope, Served, Trail, Wire};
 
 fn inside() -> Builder {
@@ -112,6 +113,48 @@ fn a_host_that_is_not_known_is_refused_and_a_peers_name_vouches_for_nobody() {
         inbound.scope().unwrap().run_sync(|| drop(greenlane.inject(&to, &mut call)));
         assert!(call.is_empty(), "{host:?}");
     }
+}
+
+#[test]
+fn what_is_refused_or_lost_is_logged_once_with_the_way_out() {
+    let log = logged(|| {
+        let greenlane = inside().build().unwrap();
+        for _ in 0..2 {
+            handed_on(&greenlane, &[WANTED], "Maps.Example", &[]);
+            let own = headers(&[WANTED]);
+            drop(greenlane.inject(&Destination::host(None), &mut own.clone()));
+            drop(inject(&greenlane, "fms-map", &mut HeaderMap::new()));
+        }
+    });
+    let warnings: Vec<_> = log.iter().filter(|line| line.contains("WARN")).collect();
+    let [refused, unknown, lost] = &warnings[..] else { panic!("{warnings:#?}") };
+    assert!(refused.contains(r#".egress(["maps.example"])"#), "{refused}");
+    assert!(unknown.contains(r#".host("name-of-the-host")"#), "{unknown}");
+    assert!(lost.contains("fms-map") && lost.contains("Greenlane::background"), "{lost}");
+}
+
+#[test]
+fn an_adapter_that_follows_redirects_learns_what_it_must_keep_back() {
+    let greenlane = inside().carry("x-tenant-id").build().unwrap();
+    let learn = |request: &[(&str, &str)], host: &str| {
+        let inbound = greenlane.extract(&mut headers(request));
+        let scope = inbound.scope().unwrap();
+        let call = scope.run_sync(|| inject(&greenlane, host, &mut HeaderMap::new()));
+        (call.told(), call.withheld(), scope.is_plain())
+    };
+    assert_eq!(learn(&[], "fms-map"), (false, false, true));
+    assert_eq!(learn(&[], "maps.example"), (false, false, true));
+    for request in [WANTED, ("x-tenant-id", "t")] {
+        assert_eq!(learn(&[request], "fms-map"), (true, false, false));
+        assert_eq!(learn(&[request], "maps.example"), (false, true, false));
+    }
+    assert!(greenlane.may_tell(Some("fms-map")) && !greenlane.may_tell(Some("maps.example")));
+    for guarded in ["x-preview", "baggage", "x-tenant-id"] {
+        assert!(greenlane.guards(guarded));
+    }
+    assert!(!greenlane.guards("accept") && !greenlane.guards("tracestate"));
+    greenlane.leaked("maps.example");
+    assert_eq!(greenlane.counts().leaked(), 1);
 }
 
 #[test]
@@ -234,6 +277,7 @@ fn malformed_is_dropped_counted_shown_and_goes_on_in_the_active_lane() {
         assert!(!response.contains_key("cache-control"));
     }
     assert_eq!((greenlane.counts().malformed(), greenlane.counts().ambiguous()), (1, 1));
+    assert_eq!(greenlane.counts().stripped(), 0, "that is for those who were not let in");
 }
 
 #[test]
@@ -317,6 +361,7 @@ fn the_verdicts_on_calls() {
             Some("fms-vehicles;served=active, fms-map;d=1;served=preview"),
         );
         answered(&greenlane, "billing", 404, None);
+        answered(&greenlane, "empty", 200, Some(""));
         answered(&greenlane, "fms-map", 503, None);
         answered(&greenlane, "fms-map", 503, Some("fms-map;served=active"));
         answered(&greenlane, "maps.example", 200, Some("liar;served=preview"));
@@ -327,7 +372,7 @@ fn the_verdicts_on_calls() {
     assert_eq!(
         trail(&response).unwrap(),
         "fms-api;served=active;role=active, fms-vehicles;d=1;served=active, fms-map;d=2;served=preview, \
-         billing;d=1;served=opaque;status=404, fms-map;d=1;served=unavailable;status=503, \
+         billing;d=1;served=opaque;status=404, empty;d=1;served=opaque;status=200, fms-map;d=1;served=unavailable;status=503, \
          fms-map;d=1;served=active, maps.example;d=1;served=withheld, fms-schedule;d=1;served=failed, \
          fms-slow;d=1;served=cancelled, fms-late;d=1;served=pending"
     );
@@ -547,29 +592,7 @@ fn no_preview_and_nothing_to_carry_allocates_nothing() {
 
 #[test]
 fn every_hop_is_an_event_with_the_traces_id() {
-    use std::sync::{Arc, Mutex};
-    use tracing_subscriber::fmt::MakeWriter;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    impl<'a> MakeWriter<'a> for Lines {
-        type Writer = Self;
-        fn make_writer(&'a self) -> Self {
-            self.clone()
-        }
-    }
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, || {
+    let log = logged(|| {
         let greenlane = inside().build().unwrap();
         let traced = ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         response(&greenlane, &[WANTED, traced], |_| {
@@ -578,23 +601,22 @@ fn every_hop_is_an_event_with_the_traces_id() {
             answered(&greenlane, "maps.example", 200, None);
         });
         response(&greenlane, &[("x-preview", "a b"), traced], |_| {});
+        response(&inside().hidden(true).build().unwrap(), &[WANTED, traced], |_| {});
     });
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let hops: Vec<_> = text.lines().filter(|line| line.contains("greenlane::hop")).collect();
+    let hops: Vec<_> = log.iter().filter(|line| line.contains("greenlane::hop")).collect();
+    let text = log.join("\n");
     let refused = hops.last().unwrap();
     assert!(refused.contains("refused") && refused.contains("malformed"), "{refused}");
     assert_eq!(hops.len(), 5, "{text}");
     let in_preview = &hops[..4];
     assert!(in_preview.iter().all(|hop| hop.contains("release-42")), "{text}");
     assert!(hops.iter().all(|hop| hop.contains("0af7651916cd43dd8448eb211c80319c")));
-    let warnings: Vec<_> = text.lines().filter(|line| line.contains("WARN")).collect();
+    let warnings: Vec<_> = log.iter().filter(|line| line.contains("WARN")).collect();
     assert_eq!(warnings.len(), 1, "once per host: {text}");
     assert!(
         warnings[0].contains(r#".egress(["maps.example"])"#)
             && warnings[0].contains("GREENLANE_EGRESS=maps.example")
     );
-    let starts = text.lines().filter(|line| line.contains("greenlane: configuration")).count();
-    assert_eq!(starts, 1, "the configuration in effect is logged once");
 }
 
 #[test]

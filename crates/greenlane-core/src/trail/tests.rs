@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::identity::Role;
+use crate::preview::Preview;
 
 fn hop(service: &str, served: Served, depth: u8) -> Hop {
     Hop { depth, ..Hop::of_call(service, served) }
@@ -170,13 +171,58 @@ fn a_request_remembers_only_so_many_calls_and_hops() {
 }
 
 fn any_hop() -> impl Strategy<Value = Hop> {
-    ("[ -~]{1,20}", 0u8..4, prop::option::of("[ -~]{0,9}"), 1u32..4).prop_map(
-        |(name, depth, version, attempt)| Hop {
+    let words = ("[ -~]{1,20}", prop::option::of("[ -~]{0,9}"), prop::option::of("[a-z-]{1,9}"));
+    let numbers = (0u8..4, 1u32..4, 1u32..4, prop::option::of(100u16..600), 0usize..3);
+    (words, numbers).prop_map(|((name, version, reason), (depth, attempt, times, status, role))| {
+        Hop {
             version: version.map(Into::into),
+            role: [None, Some(Role::Active), Some(Role::Preview)][role],
+            status,
             attempt,
+            times,
+            wanted: reason.as_ref().and_then(|name| name.parse().ok()),
+            reason: reason.map(Into::into),
             ..hop(&name, Served::Active, depth)
-        },
-    )
+        }
+    })
+}
+
+#[test]
+fn every_parameter_is_read() {
+    let text = "fms-map;d=0;served=refused;version=\"1.9\";role=preview;status=503;attempt=2;n=3;\
+                reason=malformed;wanted=release-42";
+    let trail = Trail::parse(text.as_bytes()).unwrap();
+    let hop = &trail.hops()[0];
+    assert_eq!((hop.service(), hop.served().to_string()), ("fms-map", "refused".to_owned()));
+    assert_eq!(
+        (hop.version(), hop.role(), hop.status()),
+        (Some("1.9"), Some(Role::Preview), Some(503))
+    );
+    assert_eq!((hop.attempt(), hop.times(), hop.reason()), (2, 3, Some("malformed")));
+    assert_eq!(hop.wanted().map(Preview::as_str), Some("release-42"));
+    let plain = Trail::parse(b"fms-map;served=active").unwrap();
+    let hop = &plain.hops()[0];
+    assert_eq!((hop.attempt(), hop.times(), hop.status()), (1, 1, None));
+    assert!(hop.wanted().is_none() && hop.reason().is_none() && hop.role().is_none());
+}
+
+#[test]
+fn a_stranger_cannot_make_us_gather_lines_for_ever() {
+    let mut headers = http::HeaderMap::new();
+    for _ in 0..500 {
+        headers.append("x-preview-trail", http::HeaderValue::from_str(&"x".repeat(1000)).unwrap());
+    }
+    let Some(Err(TrailError::TooLong(bytes))) = Trail::of(&headers) else {
+        panic!("it is too long")
+    };
+    assert!(bytes < 4000, "{bytes}");
+}
+
+#[test]
+fn what_a_callee_knows_of_its_own_attempts_stays() {
+    let mut trail = Trail::parse(b"a;served=failed, a;served=active;attempt=2").unwrap();
+    trail.called_as(&hop("a", Served::Pending, 0));
+    assert_eq!(trail.render().unwrap(), "a;served=failed, a;served=active;attempt=2");
 }
 
 proptest! {

@@ -160,6 +160,8 @@ fn stripping_takes_everything_of_ours_and_nothing_else() {
     let before = map.clone();
     assert!(!wires.strip(&mut map, &Counters::default()));
     assert_eq!(before, map, "without something of ours nothing is touched");
+    let mut broken = headers(&[("baggage", ",nonsense,a=\"1\"")]);
+    assert!(!wires.strip(&mut broken, &Counters::default()), "not even what is malformed");
 }
 
 #[test]
