@@ -106,17 +106,23 @@ impl Outbound {
                 request.headers_mut().insert(name.clone(), value.clone());
             }
         }
-        let (started, mut earlier) = (Instant::now(), Vec::new());
+        let (started, mut earlier, mut lane) = (Instant::now(), Vec::new(), None);
         loop {
             // Only the first callee is the peer; a redirect leads elsewhere.
             let peer = self.peer.as_deref().filter(|_| earlier.is_empty());
-            let (call, before) = self.inject(&mut request, peer, attempt)?;
+            // An empty map costs nothing.
+            let mut headers = std::mem::take(request.headers_mut());
+            let destination = Destination::host(request.url().host_str()).peer(peer);
+            let destination = destination.attempt(attempt).lane(lane.as_ref());
+            let (call, before) = self.inject(&destination, &mut headers)?;
+            *request.headers_mut() = headers;
             let Some(watch) = Watch::new(&self.greenlane, &call, earlier) else {
                 return answered(call, way.send(request).await);
             };
             let (told, asked) = (call.told(), request.url().clone());
             let spare = spare(&request, before);
             let sent = WATCH.scope(watch.clone(), way.send(request)).await;
+            lane = Some(call.lane().clone());
             let response = answered(call, sent)?;
             let Some(stopped) = watch.stopped(&response) else {
                 self.check_leak(told, &asked, &response);
@@ -133,22 +139,17 @@ impl Outbound {
     /// Tells the request what it needs to know; returns its headers as they were before, too.
     fn inject(
         &self,
-        request: &mut Request,
-        peer: Option<&str>,
-        attempt: u32,
+        destination: &Destination<'_>,
+        headers: &mut HeaderMap,
     ) -> Result<(OutboundCall, HeaderMap)> {
-        // An empty map costs nothing; a copy is made only where there may be something to tell.
-        let mut headers = std::mem::take(request.headers_mut());
+        // A copy is made only where there may be something to tell.
         let plain = Scope::current().is_none_or(|scope| scope.is_plain());
         let mut before = if plain { HeaderMap::new() } else { headers.clone() };
-        let destination = Destination::host(request.url().host_str()).peer(peer).attempt(attempt);
-        let call = self.greenlane.inject(&destination, &mut headers);
-        let call = call.map_err(Error::middleware)?;
+        let call = self.greenlane.inject(destination, headers).map_err(Error::middleware)?;
         if plain && (call.told() || call.withheld()) {
-            // All there was to tell is what the application set itself.
+            // All there was to tell is the lane that the application set, and that is known.
             before = headers.clone();
         }
-        *request.headers_mut() = headers;
         Ok((call, before))
     }
 

@@ -19,13 +19,14 @@ pub struct Destination<'a> {
     host: Option<&'a str>,
     peer: Option<&'a str>,
     attempt: u32,
+    lane: Option<&'a Lane>,
 }
 
 impl<'a> Destination<'a> {
     /// The host that the request names: a URL's host, in brackets where it is an IPv6 address.
     /// Never from a `Host` header, which a proxying handler may have copied from a stranger.
     pub fn host(host: Option<&'a str>) -> Self {
-        Self { host, peer: None, attempt: 1 }
+        Self { host, peer: None, attempt: 1, lane: None }
     }
 
     /// The callee's name in the trail, in place of its host.
@@ -38,6 +39,12 @@ impl<'a> Destination<'a> {
     #[must_use]
     pub fn attempt(self, attempt: u32) -> Self {
         Self { attempt, ..self }
+    }
+
+    /// The lane of an earlier sending of the same call, before a redirect.
+    #[must_use]
+    pub fn lane(self, lane: Option<&'a Lane>) -> Self {
+        Self { lane, ..self }
     }
 
     fn name(&self) -> &'a str {
@@ -58,11 +65,12 @@ impl Attempts {
 
 /// A call that was told what it needs to know, until it is answered.
 ///
-/// The adapter says how it ended: [`answered`](OutboundCall::answered) or [`failed`](OutboundCall::failed). A call
-/// that is dropped before was cancelled.
+/// The adapter says how it ended: [`answered`](OutboundCall::answered) or
+/// [`failed`](OutboundCall::failed). A call that is dropped before was cancelled.
 #[derive(Debug)]
 #[must_use]
 pub struct OutboundCall {
+    lane: Lane,
     told: Telling,
     takes_trail: bool,
     tracked: Option<Tracked>,
@@ -105,13 +113,19 @@ impl Greenlane {
     ) -> Result<OutboundCall, Unscoped> {
         let inner = &*self.0;
         if !inner.enabled {
-            return Ok(OutboundCall { told: Telling::Nothing, takes_trail: false, tracked: None });
+            let lane = Lane::ACTIVE;
+            return Ok(OutboundCall {
+                lane,
+                told: Telling::Nothing,
+                takes_trail: false,
+                tracked: None,
+            });
         }
         let scope = Scope::current();
         let request = scope.as_ref().and_then(Scope::request);
         let (own, lines) = self.set_by_application(request.map(|request| &**request), headers);
-        let lane = match (own, &scope) {
-            (Some(preview), _) => Lane::from(preview),
+        let lane = match (own.map(Lane::from).or(destination.lane.cloned()), &scope) {
+            (Some(lane), _) => lane,
             (None, Some(scope)) => scope.lane(),
             (None, None) => {
                 self.lost(destination)?;
@@ -120,7 +134,7 @@ impl Greenlane {
         };
         let told = self.tell(destination, &lane, lines, request.map(|request| &**request), headers);
         let tracked = request.and_then(|request| self.track(destination, &lane, told, request));
-        Ok(OutboundCall { told, takes_trail: scope.is_some(), tracked })
+        Ok(OutboundCall { lane, told, takes_trail: scope.is_some(), tracked })
     }
 
     /// The preview that the application set on the call, and whether there is any line to look at.
@@ -233,6 +247,11 @@ impl Greenlane {
 }
 
 impl OutboundCall {
+    /// The lane of this call, told or withheld.
+    pub fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
     /// Whether the request holds something that egress guards: an adapter that follows redirects
     /// must not take it to a host that [`Greenlane::may_tell`] refuses.
     pub fn told(&self) -> bool {

@@ -343,6 +343,22 @@ async fn outside_the_outbound_the_client_is_a_plain_one() {
     assert_eq!(response.status(), 200);
 }
 
+#[tokio::test]
+async fn a_lane_that_the_application_set_survives_a_detour_over_a_refused_host() {
+    let stage = Stage::new().await;
+    // Strict, and outside any scope: but for what the application set, the lane is not known.
+    let greenlane = Greenlane::inside("fms-api").strict(true).build().unwrap();
+    let client = Outbound::new(&greenlane).client(stage.resolving()).unwrap();
+    for hosts in [&[ALLOWED, REFUSED, ALLOWED][..], &[REFUSED, ALLOWED]] {
+        let get = client.get(stage.chain(302, hosts)).header("x-preview", "release-42");
+        assert_eq!(get.send().await.unwrap().status(), 200);
+        for (request, host) in stage.arrived().iter().zip(hosts) {
+            let told = if *host == ALLOWED { vec!["release-42"] } else { vec![] };
+            assert_eq!(request.lines("x-preview"), told, "{hosts:?}");
+        }
+    }
+}
+
 /// A middleware inside the outbound that calls another URL first, in a way that is redirected too, and
 /// then sends the request itself to where it should go.
 struct CallsFirst {
