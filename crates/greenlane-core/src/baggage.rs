@@ -147,22 +147,27 @@ impl Spliced {
         spliced
     }
 
-    /// Adds the members of a line, but for those that `skip` names.
+    /// Adds the members of a line, but for those that `skip` names. Once one finds no place, those
+    /// behind it on the line find none either: what leaves is a prefix of what came.
     pub(crate) fn add(&mut self, line: &[u8], mut skip: impl FnMut(&Member<'_>) -> bool) {
+        let mut full = false;
         for member in members(line) {
             match member {
                 Ok(member) if skip(&member) => {}
-                Ok(member) => self.push(member.raw),
+                Ok(member) => {
+                    full = full || !self.has_room(member.raw);
+                    self.push(member.raw, full);
+                }
                 Err(_) => self.malformed += 1,
             }
         }
     }
 
-    fn push(&mut self, raw: &[u8]) {
-        // Once a member was left out, all behind it are: what leaves is a prefix of what came.
-        let full = self.over_limit > 0
-            || self.members >= MAX_MEMBERS
-            || self.line.len() + 1 + raw.len() > MAX_BYTES;
+    fn has_room(&self, raw: &[u8]) -> bool {
+        self.members < MAX_MEMBERS && self.line.len() + 1 + raw.len() <= MAX_BYTES
+    }
+
+    fn push(&mut self, raw: &[u8], full: bool) {
         if full {
             self.over_limit += 1;
         } else {

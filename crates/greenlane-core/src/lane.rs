@@ -88,6 +88,7 @@ pub(crate) enum Kind {
     /// A request with nothing to hold: no preview and nothing carried. No allocation.
     Plain {
         handle: u64,
+        barred: bool,
     },
     Request(Arc<RequestScope>),
 }
@@ -142,8 +143,19 @@ impl Scope {
     pub(crate) fn handle(&self) -> Option<u64> {
         match &self.0 {
             Kind::Background => None,
-            Kind::Plain { handle } => Some(*handle),
+            Kind::Plain { handle, .. } => Some(*handle),
             Kind::Request(request) => Some(request.handle),
+        }
+    }
+
+    /// Whether the request named a preview that was not let in, or that did not decide. Whoever copies
+    /// it onto a call, a tracer or a proxying handler, does not bring it in again: no other preview than
+    /// the request's own is believed there.
+    pub(crate) fn barred(&self) -> bool {
+        match &self.0 {
+            Kind::Background => false,
+            Kind::Plain { barred, .. } => *barred,
+            Kind::Request(request) => request.barred,
         }
     }
 

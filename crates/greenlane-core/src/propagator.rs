@@ -18,9 +18,8 @@ pub(crate) struct RequestScope {
     pub(crate) handle: u64,
     pub(crate) lane: Lane,
     carried: Carried,
-    /// Previews that the request named and that were not let in, or did not decide. Whoever copies
-    /// them onto a call, a tracer or a proxying handler, does not bring them in again.
-    barred: Vec<Preview>,
+    /// See [`Scope::barred`](crate::Scope).
+    pub(crate) barred: bool,
     recorder: Option<Recorder>,
     /// Of the request's `traceparent`, so that events can be joined to its trace.
     trace_id: Option<Box<str>>,

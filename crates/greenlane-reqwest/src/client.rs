@@ -20,10 +20,11 @@ pub enum ClientError {
          reach; give it to `Outbound::default_headers` in place of `reqwest::ClientBuilder::default_headers`"
     )]
     DefaultHeader(HeaderName),
-    /// The builder has a redirect policy of its own.
+    /// The builder has a redirect policy of its own, or turns `Referer` off.
     #[error(
-        "greenlane: the client has a redirect policy of its own, which can't know where a preview must \
-         not go; give it to `Outbound::redirects` in place of `reqwest::ClientBuilder::redirect`"
+        "greenlane: the client says by itself how redirects are followed, and can't know where a preview \
+         must not go; say it with `Outbound::redirects` in place of `reqwest::ClientBuilder::redirect` and \
+         `reqwest::ClientBuilder::referer`"
     )]
     RedirectPolicy,
 }
@@ -61,10 +62,11 @@ impl Outbound {
     ) -> Result<reqwest::Client, ClientError> {
         // reqwest shows these settings only in its `Debug` form; tests notice when that changes.
         let shown = format!("{builder:?}");
-        if shown.contains("redirect_policy: ") {
+        let (settings, headers) = around_default_headers(&shown);
+        if settings.contains("redirect_policy: ") || !settings.contains("referer: true") {
             return Err(ClientError::RedirectPolicy);
         }
-        if let Some(name) = self.unfit_default(&shown) {
+        if let Some(name) = self.unfit_default(headers) {
             return Err(ClientError::DefaultHeader(name));
         }
         let builder =
@@ -72,9 +74,8 @@ impl Outbound {
         Ok(builder.build()?)
     }
 
-    /// A name in `default_headers: {"name": value, …}` that must not be there.
-    fn unfit_default(&self, shown: &str) -> Option<HeaderName> {
-        let (_, headers) = shown.split_once("default_headers: {")?;
+    /// A name in `"name": value, …` that must not be there.
+    fn unfit_default(&self, headers: &str) -> Option<HeaderName> {
         let names = headers.split('"').filter_map(|name| name.parse::<HeaderName>().ok());
         names.into_iter().find(|name| {
             let quoted = format!("\"{name}\": ");
@@ -84,6 +85,22 @@ impl Outbound {
     }
 }
 
+/// The settings before `default_headers: {…}`, where those of redirects stand, and the headers.
+fn around_default_headers(shown: &str) -> (&str, &str) {
+    let (before, rest) = shown.split_once("default_headers: {").unwrap_or((shown, ""));
+    let (mut quoted, mut escaped) = (false, false);
+    let end = rest.find(|c| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        c == '}' && !quoted
+    });
+    (before, rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest))
+}
+
 #[cfg(test)]
 mod tests {
     use greenlane_core::Greenlane;
@@ -91,6 +108,7 @@ mod tests {
     use reqwest::redirect::Policy;
 
     use super::*;
+    use crate::redirect::Redirects;
 
     fn outbound() -> Outbound {
         let greenlane = Greenlane::inside("fms-api").carry("x-tenant-id").build();
@@ -116,6 +134,9 @@ mod tests {
         }
         assert!(outbound().client(with_default("x-note", "\"authorization\": ")).is_ok());
         assert!(outbound().client(with_default("x-note", "authorization")).is_ok());
+        assert!(outbound().client(with_default("x-note", "} redirect_policy: x \\")).is_ok());
+        let elsewhere = reqwest::Client::builder().resolve("baggage", ([127, 0, 0, 1], 0).into());
+        assert!(outbound().client(elsewhere).is_ok());
     }
 
     #[test]
@@ -127,5 +148,8 @@ mod tests {
             let error = outbound().client(builder).map(drop).unwrap_err().to_string();
             assert!(error.contains("Outbound::redirects"), "{error}");
         }
+        assert!(outbound().client(reqwest::Client::builder().referer(false)).is_err());
+        let said = outbound().redirects(Redirects::none().referer(false));
+        assert!(said.client(reqwest::Client::builder()).is_ok());
     }
 }

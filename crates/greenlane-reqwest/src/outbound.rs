@@ -106,7 +106,8 @@ impl Outbound {
                 request.headers_mut().insert(name.clone(), value.clone());
             }
         }
-        let (started, mut earlier, mut lane) = (Instant::now(), Vec::new(), None);
+        let (started, timeout) = (Instant::now(), request.timeout().copied());
+        let (mut earlier, mut lane) = (Vec::new(), None);
         loop {
             // Only the first callee is the peer; a redirect leads elsewhere.
             let peer = self.peer.as_deref().filter(|_| earlier.is_empty());
@@ -117,11 +118,12 @@ impl Outbound {
             let (call, before) = self.inject(&destination, &mut headers)?;
             *request.headers_mut() = headers;
             let Some(watch) = Watch::new(&self.greenlane, &call, earlier) else {
-                return answered(call, way.send(request).await);
+                // Nor is the watch over a call around this one its business.
+                return answered(call, WATCH.scope(None, way.send(request)).await);
             };
             let (told, asked) = (call.told(), request.url().clone());
             let spare = spare(&request, before);
-            let sent = WATCH.scope(watch.clone(), way.send(request)).await;
+            let sent = WATCH.scope(Some(watch.clone()), way.send(request)).await;
             lane = Some(call.lane().clone());
             let response = answered(call, sent)?;
             let Some(stopped) = watch.stopped(&response) else {
@@ -129,9 +131,7 @@ impl Outbound {
                 return Ok(response);
             };
             request = stopped.next_request(spare, self.redirects.sets_referer());
-            if let Some(timeout) = request.timeout_mut() {
-                *timeout = timeout.saturating_sub(started.elapsed());
-            }
+            *request.timeout_mut() = timeout.map(|all| all.saturating_sub(started.elapsed()));
             earlier = stopped.previous;
         }
     }

@@ -104,7 +104,7 @@ impl Redirects {
     pub(crate) fn policy(&self) -> Policy {
         let redirects = self.clone();
         Policy::custom(move |attempt| {
-            let watch = WATCH.try_with(Arc::clone).ok();
+            let watch = WATCH.try_with(Clone::clone).ok().flatten();
             let earlier = watch.as_deref().map_or(&[][..], Watch::earlier);
             let previous = [earlier, attempt.previous()].concat();
             let redirection =

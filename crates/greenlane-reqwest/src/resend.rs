@@ -20,7 +20,7 @@ pub(crate) const SENSITIVE: [&str; 5] =
 
 tokio::task_local! {
     /// The sending that the policy is consulted for.
-    pub(crate) static WATCH: Arc<Watch>;
+    pub(crate) static WATCH: Option<Arc<Watch>>;
 }
 
 /// What the policy needs to know of a sending, and what the outbound learns from it.

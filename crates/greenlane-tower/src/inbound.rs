@@ -215,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_scope_covers_the_future_and_errors_are_the_inner_services() {
-        let failing = tower::service_fn(async |_: Request<()>| {
+        let failing = tower::service_fn(|_: Request<()>| async {
             tokio::task::yield_now().await;
             Err::<Response<String>, _>(format!("in {}", Lane::current()))
         });

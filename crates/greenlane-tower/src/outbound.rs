@@ -35,7 +35,8 @@ impl OutboundLayer {
         Self { greenlane: greenlane.clone(), peer: None, host: None }
     }
 
-    /// The callee's name in the trail, in place of its host.
+    /// The callee's name in the trail, in place of its host. Where redirects are followed outside this
+    /// layer, it also names whom they lead to.
     #[must_use]
     pub fn peer(mut self, name: impl Into<Arc<str>>) -> Self {
         self.peer = Some(name.into());
@@ -190,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_inner_error_stays_the_same_box() {
-        let failing = tower::service_fn(async |_: Request<()>| {
+        let failing = tower::service_fn(|_: Request<()>| async {
             let error: BoxError = "no route".into();
             Err::<Response<()>, _>(error)
         });
@@ -201,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn strict_mode_refuses_an_unscoped_call_without_asking_the_inner_service() {
-        let unreachable = tower::service_fn(async |_: Request<()>| {
+        let unreachable = tower::service_fn(|_: Request<()>| async {
             panic!("it was asked");
             #[allow(unreachable_code)]
             Ok::<Response<()>, BoxError>(Response::new(()))

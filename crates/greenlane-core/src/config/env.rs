@@ -100,8 +100,12 @@ impl Greenlane {
             builder.baggage_key = (key != "off").then(|| key.to_owned());
         }
         // What is wrong is said now, under the variable's name.
-        // Wires are not among it: code may add a preset where both of ours are off.
-        builder.clone().wires(Wire::ktenv()).into_inner().map_err(|error| {
+        let mut trial = builder.clone();
+        if trial.header.is_none() && trial.baggage_key.is_none() {
+            // No wires yet is no error here: code may add a preset.
+            trial = trial.wires(Wire::ktenv());
+        }
+        trial.into_inner().map_err(|error| {
             let variable = format!("{PREFIX}{}", error.setting().to_ascii_uppercase());
             if KNOWN.contains(&&*variable) { error.of(&variable) } else { error }
         })?;

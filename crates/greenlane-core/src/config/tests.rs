@@ -39,6 +39,8 @@ fn every_variable_has_its_effect() {
 
     let edge = vars(&[("GREENLANE_ADMISSION", "edge")]).unwrap().build().unwrap();
     assert!(edge.0.admission.is_edge());
+    let ktenv = vars(&[("GREENLANE_HEADER", "x-virtual-env")]).unwrap().build().unwrap();
+    assert_eq!(ktenv.0.wires.0[0], Wire::ktenv()[0]);
     let neither = [("GREENLANE_HEADER", "off"), ("GREENLANE_BAGGAGE_KEY", "off")];
     let preset = vars(&neither).unwrap().wires(Wire::okteto()).build().unwrap();
     assert_eq!(preset.0.wires.0, Wire::okteto());

@@ -9,7 +9,6 @@ use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TRACEPARENT};
 use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::lane::{Kind, Lane, Scope};
-use crate::preview::Preview;
 use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
 use crate::wire::Reading;
 
@@ -71,7 +70,7 @@ impl Greenlane {
         let inner = &*self.0;
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
-            let scope = Some(Scope(Kind::Plain { handle: inner.number }));
+            let scope = Some(Scope(Kind::Plain { handle: inner.number, barred: false }));
             return InboundCall { scope, answer: Answer::Nothing };
         }
         let seen = inner.wires.read(headers);
@@ -79,33 +78,20 @@ impl Greenlane {
             return InboundCall { scope: None, answer: Answer::Nothing };
         }
         seen.count(&inner.counters);
-        let (conflict, lines) = (seen.conflict, seen.lines);
+        let conflict = seen.conflict;
         let admitted = inner.admission.decide(seen.reading, headers);
-        let barred = match &admitted {
-            _ if !lines => Vec::new(),
-            Admitted::Preview(preview) if conflict || inner.admission.is_edge() => {
-                let mut named = inner.wires.named(headers);
-                named.retain(|other| other != preview);
-                named
-            }
-            Admitted::Preview(_) => Vec::new(),
-            Admitted::Active | Admitted::Refused(_) => inner.wires.named(headers),
-        };
+        let mut barred = conflict || matches!(admitted, Admitted::Refused(_));
         if inner.admission.is_edge() || matches!(admitted, Admitted::Refused(_)) {
             let stripped = inner.wires.strip(headers, &inner.counters);
             if stripped && matches!(admitted, Admitted::Active) {
                 inner.counters.add(Counter::Stripped, 1);
             }
+            barred |= stripped;
         }
         self.enter(admitted, barred, headers)
     }
 
-    fn enter(
-        &self,
-        admitted: Admitted,
-        barred: Vec<Preview>,
-        headers: &impl HeaderSource,
-    ) -> InboundCall {
+    fn enter(&self, admitted: Admitted, barred: bool, headers: &impl HeaderSource) -> InboundCall {
         let inner = &*self.0;
         let carried = self.carried(headers);
         let (lane, answer) = match admitted {
@@ -117,9 +103,9 @@ impl Greenlane {
                 (Lane::ACTIVE, Answer::Refused { greenlane, reason, trace_id })
             }
         };
-        if lane.is_active() && carried.is_empty() && barred.is_empty() {
+        if lane.is_active() && carried.is_empty() {
             // Nearly every request: nothing is allocated.
-            let scope = Some(Scope(Kind::Plain { handle: inner.number }));
+            let scope = Some(Scope(Kind::Plain { handle: inner.number, barred }));
             return InboundCall { scope, answer };
         }
         let wants = !lane.is_active();

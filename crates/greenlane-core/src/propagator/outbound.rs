@@ -123,7 +123,7 @@ impl Greenlane {
         }
         let scope = Scope::current();
         let request = scope.as_ref().and_then(Scope::request);
-        let (own, lines) = self.set_by_application(request.map(|request| &**request), headers);
+        let (own, lines) = self.set_by_application(scope.as_ref(), headers);
         let lane = match (own.map(Lane::from).or(destination.lane.cloned()), &scope) {
             (Some(lane), _) => lane,
             (None, Some(scope)) => scope.lane(),
@@ -143,31 +143,30 @@ impl Greenlane {
     /// proxying handler; it is taken off, as is what is malformed.
     fn set_by_application<H: HeaderSink>(
         &self,
-        request: Option<&RequestScope>,
+        scope: Option<&Scope>,
         headers: &mut H,
     ) -> (Option<Preview>, bool) {
         let inner = &*self.0;
         let seen = inner.wires.read_call(headers);
-        let barred = |preview: &Preview| {
-            request.is_some_and(|request| {
-                request.lane.preview() != Some(preview) && request.barred.contains(preview)
-            })
-        };
+        let barred = scope.filter(|scope| scope.barred());
+        if barred.is_some() {
+            // Not read on calls, but handed on by tracers.
+            inner.wires.strip_tracestate(headers);
+        }
+        let copied = barred
+            .zip(seen.reading.preview())
+            .is_some_and(|(scope, preview)| scope.lane().preview() != Some(preview));
+        if copied {
+            inner.counters.add(Counter::Stripped, 1);
+        } else {
+            seen.count(&inner.counters);
+        }
         match seen.reading {
             Reading::Absent => (None, seen.lines),
-            Reading::Preview(ref preview) if barred(preview) => {
-                inner.counters.add(Counter::Stripped, 1);
+            Reading::Preview(preview) if !copied => (Some(preview), seen.lines),
+            Reading::Preview(_) | Reading::Bad(_) => {
                 inner.wires.strip(headers, &inner.counters);
                 (None, seen.lines)
-            }
-            Reading::Bad(_) => {
-                seen.count(&inner.counters);
-                inner.wires.strip(headers, &inner.counters);
-                (None, seen.lines)
-            }
-            Reading::Preview(ref preview) => {
-                seen.count(&inner.counters);
-                (Some(preview.clone()), seen.lines)
             }
         }
     }

@@ -197,8 +197,30 @@ fn what_was_not_let_in_does_not_come_in_by_being_copied() {
     let conflict = [WANTED, ("baggage", "preview=loser")];
     let call = handed_on(&inside, &conflict, "fms-map", &[("baggage", "preview=loser")]);
     assert_eq!(text(&call, "x-preview").unwrap(), "release-42");
-    let own = handed_on(&inside, &conflict, "fms-map", &[("baggage", "preview=own")]);
-    assert_eq!(text(&own, "x-preview").unwrap(), "own", "what the application sets still holds");
+}
+
+#[test]
+fn a_stranger_finds_no_spelling_that_comes_in_by_being_copied() {
+    let many: Vec<_> = (0..20).map(|n| format!("preview=p{n}")).collect();
+    for (came, copied) in [
+        ("preview=release-42;;", "preview=release-42;;"),
+        ("preview=release%252D42", "preview=release%2D42"),
+        (&many.join(","), "preview=p19"),
+        ("%70review=release-42", "preview=release-42"),
+        ("Preview=x,preview=\"release-42\"", "preview=release-42"),
+    ] {
+        for greenlane in [Greenlane::edge("console", []), inside().header("x-other")] {
+            let greenlane = greenlane.build().unwrap();
+            // Inside, what is unambiguous and valid is believed: here something else decides.
+            let request = [("x-other", "a b"), ("baggage", came)];
+            let call = handed_on(&greenlane, &request, "fms-map", &[("baggage", copied)]);
+            assert!(call.is_empty(), "{came}: {call:?}");
+        }
+    }
+    let edge = Greenlane::edge("console", []).wires(Wire::signadot()).build().unwrap();
+    let copied = ("tracestate", "vendor=1,sd-routing-key=k");
+    let call = handed_on(&edge, &[copied], "fms-map", &[copied]);
+    assert_eq!(call, headers(&[("tracestate", "vendor=1")]));
 }
 
 #[test]
@@ -235,6 +257,11 @@ fn over_the_limits_ours_is_written_and_what_is_dropped_is_counted() {
     let left = text(&call, "baggage").unwrap();
     assert!(left.starts_with("preview=release-42,k0=v") && left.ends_with(",k62=v"), "{left}");
     assert_eq!(greenlane.counts().baggage_over_limit(), 1);
+
+    let carrying = inside().carry_baggage().build().unwrap();
+    let big = format!("big={}", "x".repeat(8190));
+    let once = handed_on(&carrying, &[("baggage", "c=1")], "fms-map", &[("baggage", &big)]);
+    assert_eq!(once, headers(&[("baggage", "c=1")]), "and again it would be the same");
 }
 
 #[test]

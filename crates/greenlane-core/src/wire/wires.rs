@@ -75,9 +75,6 @@ impl Seen {
     }
 }
 
-/// A request names a handful of previews at most; a stranger's list is not kept.
-const MAX_NAMED: usize = 16;
-
 impl Wires {
     /// # Errors
     ///
@@ -130,28 +127,6 @@ impl Wires {
     /// request that came in.
     pub(crate) fn read_call(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
         Seen::of(self.0.iter().filter(|wire| wire.is_written()), headers)
-    }
-
-    /// Every preview that is named on a wire, whether it decides or not.
-    pub(crate) fn named(&self, headers: &(impl HeaderSource + ?Sized)) -> Vec<Preview> {
-        let mut named = Vec::new();
-        let mut note = |value: &[u8]| {
-            if let Ok(preview) = Preview::from_bytes(trim(value))
-                && named.len() < MAX_NAMED
-                && !named.contains(&preview)
-            {
-                named.push(preview);
-            }
-        };
-        for name in self.headers() {
-            headers.visit(name, &mut |line| note(line));
-        }
-        headers.visit(&BAGGAGE, &mut |line| {
-            for member in members(line).flatten().filter(|member| self.owns(member)) {
-                note(member.value().split(';').next().unwrap_or_default().as_bytes());
-            }
-        });
-        named
     }
 
     /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it.
@@ -222,7 +197,7 @@ impl Wires {
         self.baggage_keys().any(|ours| key.trim().eq_ignore_ascii_case(ours))
     }
 
-    fn strip_tracestate(&self, headers: &mut impl HeaderSink) -> bool {
+    pub(crate) fn strip_tracestate(&self, headers: &mut impl HeaderSink) -> bool {
         let ours = |entry: &[u8]| {
             entries(entry).next().is_some_and(|(key, _)| {
                 self.0
