@@ -9,7 +9,7 @@ use axum::Router;
 use axum::http::HeaderMap;
 use greenlane::{Greenlane, Preview, Role, Trail};
 use reqwest_middleware::ClientWithMiddleware;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::balancer::{self, Rules};
 use crate::edge;
@@ -37,6 +37,7 @@ pub struct Fleet {
     /// Every other address, with what is there.
     pub addresses: Vec<(String, SocketAddr)>,
     client: reqwest::Client,
+    _closed: Vec<TcpSocket>,
 }
 
 /// An answer of the fleet to one request.
@@ -61,7 +62,7 @@ impl Fleet {
     pub async fn start(faults: Faults) -> Result<Self> {
         // For a service that runs without Greenlane.
         let plain = ClientWithMiddleware::from(http().build()?);
-        let mut starting = Starting { faults, addresses: Vec::new() };
+        let mut starting = Starting { faults, closed: Vec::new(), addresses: Vec::new() };
         let map = starting.service(Service::FmsMap, |greenlane, version| {
             Ok(greenlane.map_or_else(|| map::routes(version), |g| map::app(g, version)))
         });
@@ -92,7 +93,8 @@ impl Fleet {
         let edge = balancer::serve(edge::app(api, key.clone())?).await?;
         let edge = format!("http://{edge}");
         let client = http().build()?;
-        Ok(Self { key, edge, addresses: starting.addresses, client })
+        let Starting { addresses, closed, .. } = starting;
+        Ok(Self { key, edge, addresses, client, _closed: closed })
     }
 
     /// Sends a tester's request for the overview, or a user's where no preview is wanted.
@@ -125,6 +127,7 @@ impl Fleet {
 
 struct Starting {
     faults: Faults,
+    closed: Vec<TcpSocket>,
     addresses: Vec<(String, SocketAddr)>,
 }
 
@@ -148,7 +151,9 @@ impl Starting {
         let mut previews = HashMap::new();
         if let Some(version) = service.preview_version() {
             let address = if self.faults.stopped == Some(service) {
-                closed_port().await?
+                let (socket, address) = closed_port()?;
+                self.closed.push(socket);
+                address
             } else {
                 let preview = Greenlane::inside(name).role(Role::Preview).serves([RELEASE]);
                 balancer::serve(instance(preview, version)?).await?
@@ -163,7 +168,10 @@ impl Starting {
     }
 }
 
-/// A port at which nobody listens: it was open a moment ago.
-async fn closed_port() -> std::io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()
+/// A port at which nobody listens, and that nobody else gets while the socket lives.
+fn closed_port() -> std::io::Result<(TcpSocket, SocketAddr)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let address = socket.local_addr()?;
+    Ok((socket, address))
 }

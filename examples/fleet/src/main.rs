@@ -53,9 +53,12 @@ fn wanted(cli: &Cli) -> Result<Vec<Option<Preview>>, Box<dyn Error>> {
 }
 
 fn fault(answer: &Answer) -> Option<String> {
-    let fault = plan::fault(answer.wanted.as_ref(), &answer.trail)?;
     let asked = answer.wanted.as_ref().map_or("production", Preview::as_str);
-    Some(format!("fleet: the chain for {asked} is not as planned: {fault}"))
+    if let Some(fault) = plan::fault(answer.wanted.as_ref(), &answer.trail) {
+        return Some(format!("fleet: the chain for {asked} is not as planned: {fault}"));
+    }
+    let status = answer.status;
+    (status != 200).then(|| format!("fleet: the request for {asked} was answered with {status}"))
 }
 
 /// Keeps running until it is interrupted.

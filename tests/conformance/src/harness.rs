@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryFutureExt};
 use greenlane_core::Greenlane;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -96,14 +96,14 @@ where
 {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(
-        async move {
-            loop {
-                let (stream, _) = listener.accept().await?;
-                tokio::spawn(serve(stream));
+    tokio::spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => _ = tokio::spawn(serve(stream)),
+                // No files left, for instance: others close theirs.
+                Err(_) => tokio::task::yield_now().await,
             }
         }
-        .unwrap_or_else(|_: io::Error| ()),
-    );
+    });
     Ok(address)
 }

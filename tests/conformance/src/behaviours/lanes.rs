@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
-use greenlane_core::{Greenlane, Lane, Scope};
+use greenlane_core::{Gate, Greenlane, Lane, Scope};
 use http::Response;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
@@ -21,7 +20,7 @@ behaviours! {
     a_panicking_handler_leaves_nothing_behind;
     what_a_streamed_body_calls_is_in_the_lane passes forgetful;
     a_streamed_body_ends_in_its_lane passes forgetful;
-    a_service_in_the_same_process_never_sees_a_stale_lane;
+    a_service_in_the_same_process_never_sees_a_stale_lane passes without;
     a_handler_can_ask_for_its_lane;
 }
 
@@ -57,7 +56,9 @@ async fn hundreds_of_interleaved_requests_do_not_bleed(harness: &'static dyn Har
             _ => service.try_ask(&path, &[("baggage", &format!("preview={name}"))]).await,
         }
     });
-    assert!(join_all(requests).await.iter().all(Result::is_ok));
+    // Many at once, and within the number of files that a process may open.
+    let answers: Vec<_> = stream::iter(requests).buffer_unordered(50).collect().await;
+    assert!(answers.iter().all(Result::is_ok));
     assert_no_bleeding(&world, 600);
 }
 
@@ -180,36 +181,22 @@ async fn a_streamed_body_ends_in_its_lane(harness: &'static dyn Harness) {
     assert_eq!(ends.recv().await.unwrap().unwrap().to_string(), WANTED);
 }
 
+/// Two services around one another: the outer one lets its caller into a preview and hands the request
+/// on without it, so what the inner one is asked for is the active lane.
 async fn a_service_in_the_same_process_never_sees_a_stale_lane(harness: &'static dyn Harness) {
     let world = World::new(harness).await;
-    let inner = Greenlane::inside("inner").build().unwrap();
-    let seen = inner.clone();
+    let gate = Gate::application("always", |_| WANTED.parse().ok());
+    let outer = Greenlane::edge("outer", [gate]).build().unwrap();
+    let inbounds = vec![outer, world.greenlane.clone()];
     let service = world
-        .serve(move |world, request| {
-            let inner = seen.clone();
-            async move {
-                // Another service of this process, asked for another lane, and for none.
-                for (headers, lane) in [(vec![], "active"), (vec![("x-preview", "other")], "other")]
-                {
-                    let mut request = http::HeaderMap::new();
-                    for (name, value) in headers {
-                        request.insert(name, http::HeaderValue::from_static(value));
-                    }
-                    let inbound = inner.extract(&mut request);
-                    let call = world.call("fms-map", &format!("/{lane}"));
-                    // The call is made inside the other service.
-                    _ = inbound.scope().unwrap().clone().run(call).await;
-                }
-                _ = world.call("fms-map", request.uri().path()).await;
-                ok()
-            }
+        .serve_behind(inbounds, async |world, _| {
+            _ = world.call("fms-map", "/").await;
+            Response::new(Reply::Full(Lane::current().to_string().into()))
         })
         .await;
-    service.try_ask("/release-42", &[("x-preview", WANTED)]).await.unwrap();
-    assert_eq!(world.callee.received().len(), 3);
-    let told: Vec<_> = world.callee.received().iter().map(|call| call.lines("x-preview")).collect();
-    assert_eq!(told[2], [WANTED], "the outer request keeps its lane");
-    assert_eq!((told[0].len(), &told[1][..]), (0, &["other".to_owned()][..]));
+    assert_eq!(service.ask(&[]).await.body, "active");
+    assert!(world.callee.only().lines("x-preview").is_empty());
+    assert_eq!(world.greenlane.counts().unscoped(), 0);
 }
 
 async fn a_handler_can_ask_for_its_lane(harness: &'static dyn Harness) {

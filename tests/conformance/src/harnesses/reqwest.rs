@@ -55,8 +55,9 @@ impl Harness for PlainClient {
     }
 
     fn unsupported(&self, behaviour: &str) -> Option<&'static str> {
-        (behaviour == "retried_calls_are_hops_with_their_attempt")
-            .then_some("a plain reqwest::Client has no retries that could be told apart")
+        let retries =
+            ["retried_calls_are_hops_with_their_attempt", "retries_carry_one_line_of_each"];
+        retries.contains(&behaviour).then_some("a plain reqwest::Client has no retries")
     }
 
     fn client(&self, greenlane: &Greenlane, settings: Settings) -> Arc<dyn Client> {
