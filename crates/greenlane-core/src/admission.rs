@@ -12,8 +12,7 @@ use crate::wire::Reading;
 ///
 /// There is no default: an instance that strangers reach is the edge, all others are inside.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Admission {
+pub(crate) enum Admission {
     /// Reached by our own services only: what the wire says holds.
     Inside,
     /// Reached by strangers: what they put on the wire is taken off, and only these gates let a

@@ -33,7 +33,7 @@ pub mod testing;
 mod trail;
 mod wire;
 
-pub use admission::{Admission, Entry, Gate};
+pub use admission::{Entry, Gate};
 pub use carrier::{HeaderName, HeaderSink, HeaderSource};
 pub use config::{Builder, Greenlane};
 pub use counters::Counts;

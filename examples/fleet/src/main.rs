@@ -1,9 +1,10 @@
 //! `cargo run`: the whole story. See `cargo run -q -- --help`.
 
 use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
-use anstream::{eprintln, println};
+use anstream::eprintln;
 use clap::Parser;
 use fleet::cli::Cli;
 use fleet::edge;
@@ -30,11 +31,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         answers.push(fleet.ask(wanted).await?);
     }
     if cli.json {
-        println!("{}", serde_json::to_string_pretty(&Document::of(&answers))?);
+        print(&format!("{}\n", serde_json::to_string_pretty(&Document::of(&answers))?));
     } else {
-        for answer in &answers {
-            println!("{}", report::tree(answer));
-        }
+        answers.iter().for_each(|answer| print(&format!("{}\n", report::tree(answer))));
     }
     let faults = answers.iter().filter_map(fault).collect::<Vec<_>>();
     for fault in &faults {
@@ -63,16 +62,22 @@ fn fault(answer: &Answer) -> Option<String> {
 
 /// Keeps running until it is interrupted.
 async fn serve(fleet: &Fleet) -> Result<(), Box<dyn Error>> {
-    println!("The fleet is running; Ctrl-C ends it.");
-    println!("  {:<28} {}", "edge", fleet.edge);
-    for (name, address) in &fleet.addresses {
-        println!("  {name:<28} http://{address}");
-    }
     let (key, url) = (&fleet.key, &fleet.edge);
-    println!(
-        "\nTry:\n  curl -i -H 'x-preview: {RELEASE}' -H '{}: {key}' {url}/overview",
+    let mut text = format!("The fleet is running; Ctrl-C ends it.\n  {:<28} {url}\n", "edge");
+    for (name, address) in &fleet.addresses {
+        text.push_str(&format!("  {name:<28} http://{address}\n"));
+    }
+    text.push_str(&format!(
+        "\nTry:\n  curl -i -H 'x-preview: {RELEASE}' -H '{}: {key}' {url}/overview\n",
         edge::KEY
-    );
+    ));
+    print(&text);
     tokio::signal::ctrl_c().await?;
     Ok(())
+}
+
+/// Without colour unless it is a terminal. Whoever stops reading (`| head`) wants no more.
+fn print(text: &str) {
+    let mut out = anstream::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -160,6 +160,7 @@ async fn what_a_streamed_body_calls_is_in_the_lane(harness: &'static dyn Harness
     assert_eq!(world.greenlane.counts().late_calls(), 3, "too late for the trail, and counted");
     service.try_ask("/active", &[]).await.unwrap();
     assert_no_bleeding(&world, 6);
+    assert_eq!(world.greenlane.counts().unscoped(), 0, "without a preview it is in scope too");
 }
 
 async fn a_streamed_body_ends_in_its_lane(harness: &'static dyn Harness) {
