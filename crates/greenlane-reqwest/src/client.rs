@@ -88,6 +88,11 @@ impl Outbound {
 /// The settings before `default_headers: {…}`, where those of redirects stand, and the headers.
 fn around_default_headers(shown: &str) -> (&str, &str) {
     let (before, rest) = shown.split_once("default_headers: {").unwrap_or((shown, ""));
+    if rest.contains(r#"\\""#) {
+        // A quote is shown escaped and a backslash is not: where such a value ends can't be told. Then
+        // all of it counts; an error too many is better than a header too far.
+        return (before, rest);
+    }
     let (mut quoted, mut escaped) = (false, false);
     let end = rest.find(|c| {
         match c {
@@ -135,6 +140,14 @@ mod tests {
         assert!(outbound().client(with_default("x-note", "\"authorization\": ")).is_ok());
         assert!(outbound().client(with_default("x-note", "authorization")).is_ok());
         assert!(outbound().client(with_default("x-note", "} redirect_policy: x \\")).is_ok());
+        // Whatever stands in a value, the headers behind it are seen.
+        for tricky in ["\"}", "}", "\\", "a\\\"}b", "\\\\\"}"] {
+            let note = (HeaderName::from_static("x-note"), HeaderValue::from_static(tricky));
+            let behind = (HeaderName::from_static("authorization"), HeaderValue::from_static("x"));
+            let defaults = HeaderMap::from_iter([note, behind]);
+            let builder = reqwest::Client::builder().default_headers(defaults);
+            assert!(outbound().client(builder).is_err(), "{tricky}");
+        }
         let elsewhere = reqwest::Client::builder().resolve("baggage", ([127, 0, 0, 1], 0).into());
         assert!(outbound().client(elsewhere).is_ok());
     }

@@ -159,3 +159,32 @@ fn set_referer(headers: &mut HeaderMap, from: &Url, to: &Url) {
         headers.insert(REFERER, value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_referer_never_says_what_was_secret() {
+        let set = |from: &str, to: &str| {
+            let mut headers = HeaderMap::new();
+            set_referer(&mut headers, &from.parse().unwrap(), &to.parse().unwrap());
+            headers.get(REFERER).map(|value| value.to_str().unwrap().to_owned())
+        };
+        let bare = Some("https://a.dev/x?y=1".to_owned());
+        assert_eq!(set("https://user:password@a.dev/x?y=1#part", "https://b.dev/"), bare);
+        assert_eq!(set("https://a.dev/x", "http://b.dev/"), None, "out of an encrypted page");
+        assert_eq!(set("http://a.dev/x", "http://b.dev/"), Some("http://a.dev/x".to_owned()));
+        assert!(set("http://a.dev/", "https://b.dev/").is_some());
+    }
+
+    #[test]
+    fn urls_are_the_same_when_a_server_cannot_tell_them_apart() {
+        let same = |one: &str, other: &str| is_same(&one.parse().unwrap(), &other.parse().unwrap());
+        assert!(same("http://a.dev/x?y#1", "http://u@a.dev:80/x?y"));
+        for other in ["https://a.dev/x?y", "http://b.dev/x?y", "http://a.dev/z?y", "http://a.dev/x"]
+        {
+            assert!(!same("http://a.dev/x?y", other), "{other}");
+        }
+    }
+}

@@ -46,3 +46,48 @@ where
         self.inner.call(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::{Ready, ready};
+    use std::task::Waker;
+
+    use greenlane_core::Greenlane;
+
+    use super::*;
+
+    /// Never ready; answers whether the request has a counter.
+    struct Counted;
+
+    impl Service<Request<()>> for Counted {
+        type Response = bool;
+        type Error = Infallible;
+        type Future = Ready<Result<bool, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Pending
+        }
+
+        fn call(&mut self, request: Request<()>) -> Self::Future {
+            ready(Ok(request.extensions().get::<Attempts>().is_some()))
+        }
+    }
+
+    #[test]
+    fn attempts_are_counted_in_a_preview_only_and_readiness_is_the_inner_services() {
+        let mut service = AttemptsLayer.layer(Counted);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(service.poll_ready(&mut context).is_pending());
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        for (preview, counted) in [(Some("release-42"), true), (None, false)] {
+            let mut headers = http::HeaderMap::new();
+            if let Some(preview) = preview {
+                headers.insert("x-preview", http::HeaderValue::from_static(preview));
+            }
+            let inbound = greenlane.extract(&mut headers);
+            let call = inbound.scope().unwrap().run_sync(|| service.call(Request::new(())));
+            assert_eq!(call.into_inner(), Ok(counted));
+        }
+    }
+}

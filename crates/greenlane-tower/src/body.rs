@@ -150,5 +150,7 @@ mod tests {
         let body = ScopedBody::new(full, Some(&Scope::background()));
         assert_eq!(body.size_hint().exact(), Some(4));
         assert!(!body.is_end_stream());
+        let empty = http_body_util::Empty::<Bytes>::new();
+        assert!(ScopedBody::new(empty, Some(&Scope::background())).is_end_stream());
     }
 }

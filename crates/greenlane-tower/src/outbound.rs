@@ -213,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn readiness_is_the_inner_services() {
+        struct Busy;
+        impl Service<Request<()>> for Busy {
+            type Response = Response<()>;
+            type Error = BoxError;
+            type Future = std::future::Ready<Result<Response<()>, BoxError>>;
+
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+                Poll::Ready(Err("busy".into()))
+            }
+
+            fn call(&mut self, _: Request<()>) -> Self::Future {
+                std::future::ready(Ok(Response::new(())))
+            }
+        }
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let ready = layer(false).layer(Busy).poll_ready(&mut context);
+        assert!(matches!(ready, Poll::Ready(Err(error)) if error.to_string() == "busy"));
+    }
+
+    #[test]
     fn it_is_clone_and_send_where_the_inner_service_is() {
         fn all<T: Clone + Send + Sync>(_: &T) {}
         fn send<T: Send>(_: &T) {}

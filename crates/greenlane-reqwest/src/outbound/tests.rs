@@ -114,7 +114,7 @@ async fn answer(
     match (script.to, script.fail) {
         (Some(to), _) => (status, [("location", to)]).into_response(),
         (None, Some(fail)) if before < fail => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        _ => StatusCode::OK.into_response(),
+        _ => status.into_response(),
     }
 }
 
@@ -230,7 +230,7 @@ async fn the_hop_limit_is_reqwests_also_when_a_refused_host_is_among_the_hops() 
         assert_eq!(got.is_ok(), expected.is_ok(), "{hops} hops, crossed at {crossed}");
         assert_eq!(got.is_ok(), hops <= 10);
         if let Err(error) = got {
-            assert!(error.is_redirect(), "{error}");
+            assert!(error.is_redirect() && format!("{error:?}").contains("TooMany"), "{error:?}");
         }
     }
 }
@@ -351,10 +351,27 @@ async fn a_lane_that_the_application_set_survives_a_detour_over_a_refused_host()
     let client = Outbound::new(&greenlane).client(stage.resolving()).unwrap();
     for hosts in [&[ALLOWED, REFUSED, ALLOWED][..], &[REFUSED, ALLOWED]] {
         let get = client.get(stage.chain(302, hosts)).header("x-preview", "release-42");
+        let get = get.header("x-own", "stays");
         assert_eq!(get.send().await.unwrap().status(), 200);
         for (request, host) in stage.arrived().iter().zip(hosts) {
             let told = if *host == ALLOWED { vec!["release-42"] } else { vec![] };
             assert_eq!(request.lines("x-preview"), told, "{hosts:?}");
+            assert_eq!(request.lines("x-own"), ["stays"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_referer_is_set_unless_it_is_not_wanted() {
+    let (stage, greenlane) = (Stage::new().await, greenlane());
+    for (wanted, lines) in [(true, 1), (false, 0)] {
+        let redirects = Redirects::limited(3).referer(wanted);
+        let client = Outbound::new(&greenlane).redirects(redirects).client(stage.resolving());
+        let get = client.unwrap().get(stage.chain(302, &[ALLOWED, ALLOWED, REFUSED])).send();
+        let inbound = request_in_preview(&greenlane);
+        inbound.scope().unwrap().clone().run(get).await.unwrap();
+        for request in &stage.arrived()[1..] {
+            assert_eq!(request.lines("referer").len(), lines, "{request:?}");
         }
     }
 }
@@ -420,9 +437,10 @@ async fn a_call_that_a_middleware_inside_makes_is_not_sent_on_as_ours() {
         .with(CallsFirst { first, then: None })
         .build();
     let inbound = request_in_preview(&greenlane);
-    let get = client.get(stage.url(ALLOWED, "/ours")).send();
+    // As the other call was, it is answered with a redirect; but one that leads nowhere.
+    let get = client.get(stage.url(ALLOWED, "/ours?status=302")).send();
     let response = inbound.scope().unwrap().clone().run(get).await.unwrap();
-    assert_eq!(response.url().path(), "/ours");
+    assert_eq!((response.url().path(), response.status().as_u16()), ("/ours", 302));
     let heads: Vec<_> = stage.arrived().into_iter().map(|request| request.head).collect();
     assert_eq!(heads.len(), 2, "{heads:?}");
 }
