@@ -57,9 +57,14 @@ where
 mod tests {
     use std::convert::Infallible;
 
+    use axum::routing::get;
+    use axum::{Router, ServiceExt};
+    use greenlane_core::Lane;
     use http::{Request, Response};
-    use tower::util::{MapResponseLayer, ServiceExt};
-    use tower::{Service, service_fn};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tower::util::MapResponseLayer;
+    use tower::{Service, ServiceExt as _, service_fn};
 
     use super::*;
 
@@ -87,6 +92,27 @@ mod tests {
         let bare = allocations(identity.layer(service_fn(answer)));
         let ours = allocations(InboundLayer::new(&greenlane).layer(service_fn(answer)));
         assert_eq!(ours, bare);
+    }
+
+    /// Around the whole router, as for layers that must run before routing.
+    #[tokio::test]
+    async fn it_fits_around_what_axum_serves() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let routes = Router::new().route("/", get(async || Lane::current().to_string()));
+        let app = InboundLayer::new(&greenlane).layer(routes);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async {
+            axum::serve(listener, ServiceExt::<Request<Body>>::into_make_service(app)).await
+        });
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request =
+            "GET / HTTP/1.1\r\nhost: a\r\nx-preview: release-42\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("\r\n\r\nrelease-42"), "{answer}");
+        assert!(answer.contains("x-preview-trail: fms-api;served=unknown\r\n"), "{answer}");
     }
 
     #[tokio::test]

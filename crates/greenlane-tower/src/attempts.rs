@@ -51,11 +51,17 @@ where
 mod tests {
     use std::convert::Infallible;
     use std::future::{Ready, ready};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::Waker;
+    use std::time::Duration;
 
     use greenlane_core::Greenlane;
+    use http::Response;
+    use tower::ServiceExt;
 
     use super::*;
+    use crate::OutboundLayer;
 
     /// Never ready; answers whether the request has a counter.
     struct Counted;
@@ -72,6 +78,60 @@ mod tests {
         fn call(&mut self, request: Request<()>) -> Self::Future {
             ready(Ok(request.extensions().get::<Attempts>().is_some()))
         }
+    }
+
+    /// Hedges whatever is slow.
+    #[derive(Clone)]
+    struct Always;
+
+    impl tower::hedge::Policy<Request<()>> for Always {
+        fn clone_request(&self, request: &Request<()>) -> Option<Request<()>> {
+            Some(request.clone())
+        }
+
+        fn can_retry(&self, _: &Request<()>) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn the_attempts_of_a_hedge_are_hops_with_their_number() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let calls = Arc::new(AtomicU32::new(0));
+        // The first call is never answered, the one that hedges it is.
+        let callee = tower::service_fn(move |_: Request<()>| {
+            let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+            async move {
+                if first {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, Infallible>(Response::new(()))
+            }
+        });
+        let outbound = OutboundLayer::new(&greenlane).layer(callee);
+        let minute = Duration::from_secs(60);
+        let hedge = tower::hedge::Hedge::new_with_mock_latencies(
+            outbound,
+            Always,
+            1,
+            0.5,
+            minute,
+            &[1, 1, 1],
+        );
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-preview", http::HeaderValue::from_static("release-42"));
+        let inbound = greenlane.extract(&mut headers);
+        let scope = inbound.scope().unwrap().clone();
+        let request = Request::get("http://fms-map/").body(()).unwrap();
+        let client = AttemptsLayer.layer(hedge);
+        scope.run(client.oneshot(request)).await.unwrap();
+        let mut response = http::HeaderMap::new();
+        inbound.answered(&mut response);
+        assert_eq!(
+            response["x-preview-trail"],
+            "fms-api;served=unknown, fms-map;d=1;served=cancelled, \
+             fms-map;d=1;served=opaque;status=200;attempt=2"
+        );
     }
 
     #[test]

@@ -157,6 +157,19 @@ fn the_role_file_is_polled_in_the_background() {
 }
 
 #[test]
+fn the_role_file_is_never_read_on_a_request() {
+    let file = temp_file("never-read", "active");
+    let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
+    fs::remove_file(&file).unwrap();
+    for _ in 0..10_000 {
+        let mut headers = vec![("x-preview".to_owned(), b"release-42".to_vec())];
+        greenlane.extract(&mut headers).answered(&mut headers);
+    }
+    // The background reads it once a second, whatever is asked.
+    assert!(greenlane.counts().role_unread() < 1_000);
+}
+
+#[test]
 fn role_and_role_file_together_are_an_error() {
     let file = temp_file("both", "active");
     let error = Greenlane::inside("a").role(Role::Active).role_file(&file).build().unwrap_err();
