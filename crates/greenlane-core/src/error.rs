@@ -46,7 +46,9 @@ impl fmt::Display for PreviewError {
 impl std::error::Error for PreviewError {}
 
 /// A configuration that can't be used, found when the handle is built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// Its `Debug` form is the message too: `main` prints that one.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("greenlane: {setting} = \"{value}\": {problem}; it takes {accepted}")]
 pub struct ConfigError {
     setting: String,
@@ -79,6 +81,12 @@ impl ConfigError {
     /// The name of the setting or environment variable.
     pub fn setting(&self) -> &str {
         &self.setting
+    }
+}
+
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

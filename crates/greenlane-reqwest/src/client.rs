@@ -1,13 +1,15 @@
 //! A client that is whole: outbound, redirects and default headers fit together.
 
+use std::fmt;
+
 use reqwest::header::HeaderName;
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 use crate::outbound::Outbound;
 use crate::resend::SENSITIVE;
 
-/// Why a client could not be built.
-#[derive(Debug, thiserror::Error)]
+/// Why a client could not be built. Its `Debug` form is the message too: `main` prints that one.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// reqwest could not build it.
@@ -27,6 +29,12 @@ pub enum ClientError {
          `reqwest::ClientBuilder::referer`"
     )]
     RedirectPolicy,
+}
+
+impl fmt::Debug for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Outbound {

@@ -122,7 +122,11 @@ pub(super) fn enabled() -> Result<bool, ConfigError> {
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, ConfigError> {
-    value.parse().map_err(|_| ConfigError::new(name, value, "it is neither", "true or false"))
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(ConfigError::new(name, value, "it is neither", "true or false")),
+    }
 }
 
 fn required<'a>(

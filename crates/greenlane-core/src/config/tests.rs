@@ -69,7 +69,9 @@ fn a_bad_value_is_an_error_that_names_the_variable_the_value_and_what_it_takes()
         ("GREENLANE_SERVICE", "é", "printable ASCII"),
         ("GREENLANE_VERSION", "é", "printable ASCII"),
     ] {
-        let error = vars(&[(name, value)]).unwrap_err().to_string();
+        let error = vars(&[(name, value)]).unwrap_err();
+        assert_eq!(format!("{error:?}"), error.to_string(), "what `main` prints is the message");
+        let error = error.to_string();
         let shown = if value == "é" { r"\xc3\xa9" } else { value };
         for part in [name, shown, accepted] {
             assert!(error.contains(part), "{error} lacks {part}");
@@ -96,9 +98,13 @@ fn the_kill_switch_works_whatever_else_is_broken() {
 #[test]
 fn the_environments_kill_switch_holds_for_handles_made_by_code() {
     const CHILD: &str = "config::tests::child_builds_a_handle";
-    for (value, outcome) in
-        [("false", "disabled"), ("true", "enabled"), ("", "enabled"), ("nein", "error")]
-    {
+    for (value, outcome) in [
+        ("false", "disabled"),
+        ("False", "disabled"),
+        ("true", "enabled"),
+        ("", "enabled"),
+        ("nein", "error"),
+    ] {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", CHILD, "--ignored", "--nocapture"])
             .env("GREENLANE_ENABLED", value)
