@@ -124,8 +124,9 @@ impl Egress {
         match host.and_then(parse) {
             Some(parsed) => tracing::warn!(
                 host,
-                "greenlane: previews and what rides along are kept from this host; if it is one of yours, allow it with \
-                 `.egress([\"{parsed}\"])` or GREENLANE_EGRESS={parsed}"
+                "greenlane: previews and what rides along are kept from this host; if it is one of yours, \
+                 allow it with `.egress([\"{parsed}\"])`, or with GREENLANE_EGRESS={parsed} where the \
+                 settings come from the environment"
             ),
             None => tracing::warn!(
                 host,

@@ -62,6 +62,5 @@ pub mod testing {
     pub use greenlane_core::testing::{Callee, Received, ask};
     #[cfg(feature = "reqwest")]
     pub use greenlane_reqwest::testing::CalleeMiddleware;
-    #[cfg(feature = "tower")]
     pub use greenlane_tower::testing::{CalleeService, assert_hands_on};
 }

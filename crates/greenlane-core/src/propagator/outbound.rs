@@ -215,9 +215,11 @@ impl Greenlane {
         }
         if inner.warned_unscoped.first(target) {
             tracing::warn!(
+                service = &*inner.identity.service,
                 target_name = target,
                 "greenlane: a call outside any request: its lane was lost, or it belongs to the background; \
-                 run it in the request's scope, or in `Greenlane::background(…)`"
+                 take `Scope::current()` along to what is spawned and call in `scope.run(…)`, or call in \
+                 `Greenlane::background(…)`"
             );
         }
         Ok(())

@@ -132,7 +132,7 @@ fn what_is_refused_or_lost_is_logged_once_with_the_way_out() {
     let [refused, unknown, lost] = &warnings[..] else { panic!("{warnings:#?}") };
     assert!(refused.contains(r#".egress(["maps.example"])"#), "{refused}");
     assert!(unknown.contains(r#".host("name-of-the-host")"#), "{unknown}");
-    assert!(lost.contains("fms-map") && lost.contains("Greenlane::background"), "{lost}");
+    assert!(lost.contains("fms-map") && lost.contains("Scope::current()"), "{lost}");
 }
 
 #[test]
