@@ -361,6 +361,42 @@ async fn a_lane_that_the_application_set_survives_a_detour_over_a_refused_host()
     }
 }
 
+/// Notes how long each sending may take.
+struct NotesTimeouts(Arc<Mutex<Vec<Option<std::time::Duration>>>>);
+
+#[async_trait::async_trait]
+impl Middleware for NotesTimeouts {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        self.0.lock().unwrap().push(request.timeout().copied());
+        next.run(request, extensions).await
+    }
+}
+
+#[tokio::test]
+async fn a_requests_timeout_is_for_all_of_its_sendings() {
+    let (stage, greenlane) = (Stage::new().await, greenlane());
+    let (outbound, noted) = (Outbound::new(&greenlane), Arc::default());
+    let client = ClientBuilder::new(outbound.plain_client(stage.resolving()).unwrap())
+        .with(outbound)
+        .with(NotesTimeouts(Arc::clone(&noted)))
+        .build();
+    let minute = std::time::Duration::from_secs(60);
+    // A streamed body, of which no copy can be made, keeps its timeout too.
+    let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>("the body")]);
+    let url = stage.chain(303, &[ALLOWED, REFUSED, ALLOWED]);
+    let post = client.post(url).timeout(minute).body(reqwest::Body::wrap_stream(chunks)).send();
+    let inbound = request_in_preview(&greenlane);
+    inbound.scope().unwrap().clone().run(post).await.unwrap();
+    let noted = noted.lock().unwrap().clone();
+    let [Some(first), Some(second), Some(third)] = noted[..] else { panic!("{noted:?}") };
+    assert!(first == minute && second < first && third < second, "{noted:?}");
+}
+
 #[tokio::test]
 async fn a_referer_is_set_unless_it_is_not_wanted() {
     let (stage, greenlane) = (Stage::new().await, greenlane());
