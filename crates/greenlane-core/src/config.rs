@@ -13,8 +13,8 @@ pub use builder::Builder;
 
 use crate::admission::{Admission, Gate};
 use crate::carrier::HeaderName;
-use crate::counters::{Counter, Counters, Counts};
-use crate::egress::{Egress, Warned};
+use crate::counters::{Counter, Counters, Counts, Targets};
+use crate::egress::Egress;
 use crate::error::ConfigError;
 use crate::hand_off::InScope;
 use crate::identity::{Identity, Role, RoleFile};
@@ -50,7 +50,7 @@ pub(crate) struct Inner {
     pub(crate) trail: bool,
     pub(crate) hidden: bool,
     pub(crate) counters: Counters,
-    pub(crate) warned_unscoped: Warned,
+    pub(crate) unscoped: Targets,
     role_file: Option<RoleFile>,
     role_problem: Mutex<Option<ConfigError>>,
 }
@@ -70,6 +70,12 @@ impl Greenlane {
     /// What was counted since the handle was built.
     pub fn counts(&self) -> Counts {
         self.0.counters.counts()
+    }
+
+    /// The calls outside any scope, by whom they were for (the peer's name or the host), the most
+    /// frequent first. 256 are told apart; the rest stand together as `(others)`.
+    pub fn unscoped_targets(&self) -> Vec<(String, u64)> {
+        self.0.unscoped.counts()
     }
 
     /// This instance's role, where known.
@@ -122,6 +128,15 @@ impl Greenlane {
 }
 
 impl Inner {
+    /// Makes it a handle, whose role file is polled as long as it lives.
+    fn start(self) -> Result<Greenlane, ConfigError> {
+        let inner = Arc::new(self);
+        if inner.role_file.is_some() {
+            poll_role(Arc::downgrade(&inner))?;
+        }
+        Ok(Greenlane(inner))
+    }
+
     fn reload(&self) -> Result<Option<Role>, ConfigError> {
         let Some(file) = &self.role_file else {
             return Ok(self.identity.role());
@@ -176,15 +191,27 @@ impl Inner {
             trail: false,
             hidden: false,
             counters: Counters::default(),
-            warned_unscoped: Warned::default(),
+            unscoped: Targets::default(),
             role_file: None,
             role_problem: Mutex::default(),
         }
     }
 
-    fn disabled() -> Result<Self, ConfigError> {
-        let identity = Identity::new("disabled".to_owned(), None, Vec::new(), None)?;
-        Ok(Self::new(identity, Wires(Vec::new())))
+    /// Passes everything through. The role stays: workers of a preview don't start because somebody
+    /// turned propagation off.
+    fn disabled(role: Option<Role>, role_file: Option<RoleFile>) -> Result<Self, ConfigError> {
+        let identity = Identity::new("disabled".to_owned(), None, Vec::new(), role)?;
+        Ok(Self { role_file, ..Self::new(identity, Wires(Vec::new())) })
+    }
+
+    /// Whether a worker may run in this role. Where a role file is configured, a role that is not known
+    /// is one that is not known *yet*.
+    pub(crate) fn may_work(&self, role: Option<Role>) -> bool {
+        match role {
+            Some(Role::Active) => true,
+            Some(_) => false,
+            None => self.role_file.is_none(),
+        }
     }
 
     fn log(&self) {

@@ -1,6 +1,9 @@
 //! What happened, in numbers: nothing is lost silently.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $variant:ident => $name:ident,)*) => {
@@ -78,5 +81,81 @@ impl Counters {
 
     pub(crate) fn counts(&self) -> Counts {
         Counts(self.0.each_ref().map(|cell| cell.load(Ordering::Relaxed)))
+    }
+}
+
+/// Counts by target. A bounded number of them is told apart, since an application may call hosts that
+/// its users name.
+#[derive(Debug, Default)]
+pub(crate) struct Targets(Mutex<ByTarget>);
+
+#[derive(Debug, Default)]
+struct ByTarget {
+    counts: HashMap<Box<str>, u64>,
+    others: u64,
+}
+
+impl Targets {
+    const MAX: usize = 256;
+
+    /// Counts one; whether it is the first of its target, or of all others.
+    pub(crate) fn count(&self, target: &str) -> bool {
+        let target = cut(target);
+        let mut targets = self.targets();
+        let room = targets.counts.len() < Self::MAX;
+        let ByTarget { counts, others } = &mut *targets;
+        let count = match counts.get_mut(target) {
+            Some(count) => count,
+            None if room => counts.entry(target.into()).or_default(),
+            None => others,
+        };
+        *count += 1;
+        *count == 1
+    }
+
+    pub(crate) fn counts(&self) -> Vec<(String, u64)> {
+        let targets = self.targets();
+        let counts = targets.counts.iter().map(|(target, count)| (target.to_string(), *count));
+        let mut counts: Vec<_> = counts.collect();
+        counts.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
+        counts.extend((targets.others > 0).then(|| ("(others)".to_owned(), targets.others)));
+        counts
+    }
+
+    fn targets(&self) -> MutexGuard<'_, ByTarget> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As much of it as the longest host name has.
+fn cut(target: &str) -> &str {
+    let end = target.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= 253);
+    target.get(..end.last().unwrap_or(0)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_told_apart_as_far_as_there_is_room() {
+        let targets = Targets::default();
+        assert!(targets.count("fms-map") && !targets.count("fms-map"), "the first is told");
+        for n in 1..Targets::MAX {
+            assert!(targets.count(&n.to_string()));
+        }
+        assert!(targets.count("one more") && !targets.count("another"), "told once for the rest");
+        assert!(!targets.count("fms-map"), "and those that are known go on");
+        let counts = targets.counts();
+        assert_eq!(counts.len(), Targets::MAX + 1);
+        assert_eq!(counts.first(), Some(&("fms-map".to_owned(), 3)));
+        assert_eq!(counts.last(), Some(&("(others)".to_owned(), 2)));
+    }
+
+    #[test]
+    fn what_is_no_host_does_not_fill_the_memory() {
+        let targets = Targets::default();
+        targets.count(&"é".repeat(100_000));
+        assert_eq!(targets.counts().first().unwrap().0.len(), 252);
     }
 }

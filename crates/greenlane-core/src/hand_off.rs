@@ -1,25 +1,85 @@
-//! Taking the lane along.
+//! Taking the lane along: to what is spawned, streamed, queued, or called back.
+//!
+//! A task-local ends where its task ends. Each way out of a task has its hand-off here; all of them
+//! take the whole scope along, so that what rides with the request, and its trail, go too. What is
+//! handed off where there is no scope stays unscoped, and its calls are counted as lost.
+
+mod bind;
+mod envelope;
+mod spawn;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::lane::Scoped;
+pub use bind::{bind, bind_async, bind_fn};
+pub use envelope::Envelope;
+pub use spawn::{JoinSetExt, spawn, spawn_blocking, spawn_local};
+
+use crate::lane::{Lane, Scope, ScopedFuture};
+
+/// Keeps futures in a lane.
+///
+/// ```
+/// use greenlane_core::{HandOff, Lane};
+///
+/// # async fn compare() -> bool { Lane::current().is_active() }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// // Something else than `tokio::spawn` that polls it in a task of its own:
+/// let mut tasks = tokio::task::JoinSet::new();
+/// tasks.spawn(compare().in_current_lane());
+/// // The active version's answer, from inside a request for a preview:
+/// let active = compare().in_lane(Lane::ACTIVE).await;
+/// # assert!(active) });
+/// ```
+pub trait HandOff: Future + Sized {
+    /// This future in the scope in which `in_current_lane` is called: every poll of it, and its drop.
+    fn in_current_lane(self) -> InScope<Self> {
+        Scope::here().run(self)
+    }
+
+    /// This future in the scope in which `in_lane` is called, and in this lane: [`Scope::with_lane`].
+    fn in_lane(self, lane: Lane) -> InScope<Self> {
+        Scope::here().with_lane(lane).run(self)
+    }
+}
+
+impl<F: Future> HandOff for F {}
+
+/// Keeps streams in a lane, such as those that a task or a runtime of their own polls.
+///
+/// The bodies of responses are kept by the inbound.
+pub trait HandOffStream: Stream + Sized {
+    /// This stream in the scope in which `in_current_lane` is called: every poll of it, and its drop.
+    fn in_current_lane(self) -> Scoped<Self> {
+        Scoped::new(self, Some(Scope::here()))
+    }
+
+    /// This stream in the scope in which `in_lane` is called, and in this lane: [`Scope::with_lane`].
+    fn in_lane(self, lane: Lane) -> Scoped<Self> {
+        Scoped::new(self, Some(Scope::here().with_lane(lane)))
+    }
+}
+
+impl<S: Stream> HandOffStream for S {}
 
 pin_project! {
     /// A future in a [`Scope`](crate::Scope), made by [`Scope::run`](crate::Scope::run): polled
     /// and dropped inside.
     pub struct InScope<F: Future> {
         #[pin]
-        scoped: Scoped<F>,
+        scoped: ScopedFuture<F>,
     }
 }
 
 impl<F: Future> InScope<F> {
-    pub(crate) fn new(scoped: Scoped<F>) -> Self {
+    pub(crate) fn new(scoped: ScopedFuture<F>) -> Self {
         Self { scoped }
     }
 }
@@ -35,5 +95,60 @@ impl<F: Future> Future for InScope<F> {
 impl<F: Future> fmt::Debug for InScope<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InScope")
+    }
+}
+
+pin_project! {
+    /// What is polled otherwise than a future, a stream or a body, in a [`Scope`](crate::Scope):
+    /// polled and dropped inside.
+    #[derive(Debug)]
+    pub struct Scoped<T> {
+        #[pin]
+        inner: Option<T>,
+        scope: Option<Scope>,
+    }
+
+    impl<T> PinnedDrop for Scoped<T> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if let Some(scope) = this.scope.take() {
+                scope.run_sync(|| this.inner.set(None));
+            }
+        }
+    }
+}
+
+impl<T> Scoped<T> {
+    /// Keeps it in this scope; without one it is left as it is.
+    pub fn new(inner: T, scope: Option<Scope>) -> Self {
+        Self { inner: Some(inner), scope }
+    }
+
+    /// Does something with it, such as to poll it, in its scope. For adapters; `None` never comes
+    /// before it is dropped.
+    pub fn enter<R>(self: Pin<&mut Self>, with: impl FnOnce(Pin<&mut T>) -> R) -> Option<R> {
+        let this = self.project();
+        let inner = this.inner.as_pin_mut()?;
+        Some(match this.scope {
+            Some(scope) => scope.run_sync(|| with(inner)),
+            None => with(inner),
+        })
+    }
+
+    /// What is kept, to look at.
+    pub fn get_ref(&self) -> Option<&T> {
+        self.inner.as_ref()
+    }
+}
+
+impl<S: Stream> Stream for Scoped<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.enter(|stream| stream.poll_next(cx)).unwrap_or(Poll::Ready(None))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.as_ref().map_or((0, Some(0)), Stream::size_hint)
     }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::sync::watch;
 
 use crate::error::{ConfigError, shown};
 use crate::preview::Preview;
@@ -48,13 +49,21 @@ impl FromStr for Role {
     }
 }
 
+/// A role, for as long as it stays.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tenure {
+    pub(crate) role: Option<Role>,
+    /// How often the role changed before: a change and back again is seen too.
+    pub(crate) changes: u64,
+}
+
 /// Who this instance is.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) service: Box<str>,
     pub(crate) version: Option<Box<str>>,
     pub(crate) serves: Vec<Preview>,
-    role: AtomicU8,
+    tenure: watch::Sender<Tenure>,
 }
 
 impl Identity {
@@ -68,31 +77,30 @@ impl Identity {
         if let Some(version) = &version {
             checked("version", version)?;
         }
-        let identity = Self {
+        Ok(Self {
             service: service.into(),
             version: version.map(Into::into),
             serves,
-            role: AtomicU8::new(0),
-        };
-        identity.become_role(role);
-        Ok(identity)
+            tenure: watch::Sender::new(Tenure { role, changes: 0 }),
+        })
     }
 
     pub(crate) fn role(&self) -> Option<Role> {
-        match self.role.load(Ordering::Relaxed) {
-            1 => Some(Role::Active),
-            2 => Some(Role::Preview),
-            _ => None,
-        }
+        self.tenure.borrow().role
     }
 
     pub(crate) fn become_role(&self, role: Option<Role>) {
-        let number = match role {
-            None => 0,
-            Some(Role::Active) => 1,
-            Some(Role::Preview) => 2,
-        };
-        self.role.store(number, Ordering::Relaxed);
+        self.tenure.send_if_modified(|tenure| {
+            let changes = tenure.role != role;
+            if changes {
+                *tenure = Tenure { role, changes: tenure.changes.wrapping_add(1) };
+            }
+            changes
+        });
+    }
+
+    pub(crate) fn tenures(&self) -> watch::Receiver<Tenure> {
+        self.tenure.subscribe()
     }
 
     /// The verdict of this instance on a request that wants a preview.

@@ -65,32 +65,27 @@ impl fmt::Debug for Lane {
 /// What a task works for: one request, or the background on purpose.
 ///
 /// Adapters set a request's scope; it then holds for everything that is polled inside. What is
-/// spawned from there takes it along:
-///
-/// ```
-/// use greenlane_core::Scope;
-///
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let work = async { /* calls other services */ };
-/// match Scope::current() {
-///     Some(scope) => tokio::spawn(scope.run(work)),
-///     None => tokio::spawn(work),
-/// }
-/// .await
-/// # .unwrap() });
-/// ```
+/// spawned takes it along with [`spawn`](crate::spawn), [`HandOff`](crate::HandOff) and the like.
 #[derive(Clone)]
 pub struct Scope(pub(crate) Kind);
 
 #[derive(Clone)]
 pub(crate) enum Kind {
+    /// No scope, kept: what was handed off where there was none stays unscoped wherever it runs, and
+    /// never takes what it finds there for its own.
+    Unscoped,
     Background,
-    /// A request with nothing to hold: no preview and nothing carried. No allocation.
-    Plain {
+    /// A lane and nothing else to hold, as nearly every request. No allocation.
+    Bare {
+        lane: Lane,
         handle: u64,
         barred: bool,
     },
-    Request(Arc<RequestScope>),
+    /// The lane is the request's own, unless the application put this part of its work into another.
+    Request {
+        lane: Lane,
+        request: Arc<RequestScope>,
+    },
 }
 
 tokio::task_local! {
@@ -103,7 +98,12 @@ impl Scope {
     /// The scope this code runs in; `None` where there is none (unscoped: the lane was lost, or
     /// Greenlane was never told).
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+        Some(Self::here()).filter(|scope| !matches!(scope.0, Kind::Unscoped))
+    }
+
+    /// The scope this code runs in, or that there is none: for what is handed off from here.
+    pub(crate) fn here() -> Self {
+        CURRENT.try_with(Clone::clone).unwrap_or(Self(Kind::Unscoped))
     }
 
     /// The scope of work that belongs to no request, on purpose.
@@ -111,11 +111,24 @@ impl Scope {
         Self(Kind::Background)
     }
 
+    /// The same work in another lane: what rides along with the request, and its trail, stay.
+    ///
+    /// Outside any request it is a scope of this lane alone, as a consumer needs it that knows the
+    /// lane of a message.
+    #[must_use]
+    pub fn with_lane(self, lane: Lane) -> Self {
+        Self(match self.0 {
+            Kind::Unscoped | Kind::Background => Kind::Bare { lane, handle: 0, barred: false },
+            Kind::Bare { handle, barred, .. } => Kind::Bare { lane, handle, barred },
+            Kind::Request { request, .. } => Kind::Request { lane, request },
+        })
+    }
+
     /// The lane that calls made in this scope travel in.
     pub fn lane(&self) -> Lane {
         match &self.0 {
-            Kind::Background | Kind::Plain { .. } => Lane::ACTIVE,
-            Kind::Request(request) => request.lane.clone(),
+            Kind::Unscoped | Kind::Background => Lane::ACTIVE,
+            Kind::Bare { lane, .. } | Kind::Request { lane, .. } => lane.clone(),
         }
     }
 
@@ -126,7 +139,11 @@ impl Scope {
 
     /// Whether calls made here carry nothing: no preview, and nothing that rides along.
     pub fn is_plain(&self) -> bool {
-        !matches!(self.0, Kind::Request(_))
+        match &self.0 {
+            Kind::Unscoped | Kind::Background => true,
+            Kind::Bare { lane, .. } => lane.is_active(),
+            Kind::Request { .. } => false,
+        }
     }
 
     /// Runs a future in this scope: every poll of it, and its drop.
@@ -142,9 +159,9 @@ impl Scope {
     /// The number of the handle whose inbound opened this scope.
     pub(crate) fn handle(&self) -> Option<u64> {
         match &self.0 {
-            Kind::Background => None,
-            Kind::Plain { handle, .. } => Some(*handle),
-            Kind::Request(request) => Some(request.handle),
+            Kind::Unscoped | Kind::Background => None,
+            Kind::Bare { handle, .. } => Some(*handle),
+            Kind::Request { request, .. } => Some(request.handle),
         }
     }
 
@@ -153,16 +170,16 @@ impl Scope {
     /// the request's own is believed there.
     pub(crate) fn barred(&self) -> bool {
         match &self.0 {
-            Kind::Background => false,
-            Kind::Plain { barred, .. } => *barred,
-            Kind::Request(request) => request.barred,
+            Kind::Unscoped | Kind::Background => false,
+            Kind::Bare { barred, .. } => *barred,
+            Kind::Request { request, .. } => request.barred,
         }
     }
 
     pub(crate) fn request(&self) -> Option<&Arc<RequestScope>> {
         match &self.0 {
-            Kind::Request(request) => Some(request),
-            Kind::Background | Kind::Plain { .. } => None,
+            Kind::Request { request, .. } => Some(request),
+            _ => None,
         }
     }
 }
@@ -170,15 +187,15 @@ impl Scope {
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            Kind::Unscoped => f.write_str("Scope(unscoped)"),
             Kind::Background => f.write_str("Scope(background)"),
-            Kind::Plain { .. } => f.write_str("Scope(active)"),
-            Kind::Request(request) => write!(f, "Scope({})", request.lane),
+            Kind::Bare { lane, .. } | Kind::Request { lane, .. } => write!(f, "Scope({lane})"),
         }
     }
 }
 
 /// The type of the future inside [`InScope`].
-pub(crate) type Scoped<F> = tokio::task::futures::TaskLocalFuture<Scope, F>;
+pub(crate) type ScopedFuture<F> = tokio::task::futures::TaskLocalFuture<Scope, F>;
 
 #[cfg(test)]
 mod tests {

@@ -32,16 +32,21 @@ mod test_log;
 pub mod testing;
 mod trail;
 mod wire;
+mod worker;
 
 pub use admission::{Entry, Gate};
 pub use carrier::{HeaderName, HeaderSink, HeaderSource};
 pub use config::{Builder, Greenlane};
 pub use counters::Counts;
 pub use error::{ConfigError, PreviewError, TrailError, Unscoped};
-pub use hand_off::InScope;
+pub use hand_off::{
+    Envelope, HandOff, HandOffStream, InScope, JoinSetExt, Scoped, bind, bind_async, bind_fn,
+    spawn, spawn_blocking, spawn_local,
+};
 pub use identity::Role;
 pub use lane::{Lane, Scope};
 pub use preview::Preview;
 pub use propagator::{Attempts, Destination, InboundCall, OutboundCall, Rejection};
 pub use trail::{Hop, Served, TRAIL, Trail};
 pub use wire::Wire;
+pub use worker::WhileActive;

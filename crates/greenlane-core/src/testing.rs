@@ -85,8 +85,8 @@ impl Received {
             if told != wanted {
                 panic!(
                     "the call to {} should have been told `{lane}` on the wire {}, and was told {told:?}. \
-                     Is the client wrapped in Greenlane's outbound, and does work that the handler spawns \
-                     take `Scope::current()` along?",
+                     Is the client wrapped in Greenlane's outbound, and is work that the handler spawns \
+                     handed the lane (`greenlane::spawn`, `.in_current_lane()`)?",
                     self.target,
                     wire.describe()
                 );

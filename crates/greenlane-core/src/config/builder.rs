@@ -1,9 +1,8 @@
 //! The settings of a handle.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::{Greenlane, Inner, env, poll_role};
+use super::{Greenlane, Inner, env};
 use crate::admission::{Admission, Gate};
 use crate::carrier::HeaderName;
 use crate::egress::Egress;
@@ -213,14 +212,14 @@ impl Builder {
                 service = self.service,
                 "greenlane: disabled, everything passes through"
             );
-            return Ok(Greenlane(Arc::new(Inner::disabled()?)));
+            let inner = Inner::disabled(self.role, self.role_file.map(RoleFile))?;
+            // A file that can't be read is counted and logged inside.
+            let _ = inner.reload();
+            return inner.start();
         }
-        let inner = Arc::new(self.into_inner()?);
-        if inner.role_file.is_some() {
-            poll_role(Arc::downgrade(&inner))?;
-        }
+        let inner = self.into_inner()?;
         inner.log();
-        Ok(Greenlane(inner))
+        inner.start()
     }
 
     pub(super) fn into_inner(self) -> Result<Inner, ConfigError> {

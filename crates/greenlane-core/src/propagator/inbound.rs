@@ -70,7 +70,7 @@ impl Greenlane {
         let inner = &*self.0;
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
-            let scope = Some(Scope(Kind::Plain { handle: inner.number, barred: false }));
+            let scope = Some(self.bare_scope(Lane::ACTIVE, false));
             return InboundCall { scope, answer: Answer::Nothing };
         }
         let seen = inner.wires.read(headers);
@@ -105,7 +105,7 @@ impl Greenlane {
         };
         if lane.is_active() && carried.is_empty() {
             // Nearly every request: nothing is allocated.
-            let scope = Some(Scope(Kind::Plain { handle: inner.number, barred }));
+            let scope = Some(self.bare_scope(lane, barred));
             return InboundCall { scope, answer };
         }
         let wants = !lane.is_active();
@@ -117,10 +117,15 @@ impl Greenlane {
             recorder: (wants && inner.trail).then(Recorder::default),
             trace_id: trace_id(headers).filter(|_| wants),
         });
-        let scope = Some(Scope(Kind::Request(request.clone())));
+        let lane = request.lane.clone();
+        let scope = Some(Scope(Kind::Request { lane, request: request.clone() }));
         let answer =
             if wants { Answer::Preview { greenlane: self.clone(), request } } else { answer };
         InboundCall { scope, answer }
+    }
+
+    fn bare_scope(&self, lane: Lane, barred: bool) -> Scope {
+        Scope(Kind::Bare { lane, handle: self.0.number, barred })
     }
 
     /// Two inbounds of the same handle around one handler are one. A request that a handler makes

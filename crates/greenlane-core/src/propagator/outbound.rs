@@ -210,17 +210,18 @@ impl Greenlane {
         let inner = &*self.0;
         inner.counters.add(Counter::Unscoped, 1);
         let target = destination.name();
-        if inner.strict {
-            return Err(Unscoped { target: target.to_owned() });
-        }
-        if inner.warned_unscoped.first(target) {
+        if inner.unscoped.count(target) {
             tracing::warn!(
                 service = &*inner.identity.service,
                 target_name = target,
+                strict = inner.strict,
                 "greenlane: a call outside any request: its lane was lost, or it belongs to the background; \
-                 take `Scope::current()` along to what is spawned and call in `scope.run(…)`, or call in \
+                 hand the lane on with `greenlane::spawn` or `.in_current_lane()`, or call in \
                  `Greenlane::background(…)`"
             );
+        }
+        if inner.strict {
+            return Err(Unscoped { target: target.to_owned() });
         }
         Ok(())
     }

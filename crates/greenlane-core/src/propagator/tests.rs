@@ -132,7 +132,15 @@ fn what_is_refused_or_lost_is_logged_once_with_the_way_out() {
     let [refused, unknown, lost] = &warnings[..] else { panic!("{warnings:#?}") };
     assert!(refused.contains(r#".egress(["maps.example"])"#), "{refused}");
     assert!(unknown.contains(r#".host("name-of-the-host")"#), "{unknown}");
-    assert!(lost.contains("fms-map") && lost.contains("Scope::current()"), "{lost}");
+    assert!(lost.contains("fms-map") && lost.contains("greenlane::spawn"), "{lost}");
+    // Also where the caller drops the error.
+    let log = logged(|| {
+        let strict = inside().strict(true).build().unwrap();
+        for _ in 0..2 {
+            inject(&strict, "fms-map", &mut HeaderMap::new()).unwrap_err();
+        }
+    });
+    assert_eq!(log.iter().filter(|line| line.contains("WARN")).count(), 1, "{log:#?}");
 }
 
 #[test]
@@ -397,12 +405,16 @@ fn unscoped_calls_are_counted_and_refused_in_strict_mode() {
 
     drop(inject(&greenlane, "fms-map", &mut headers(&[("x-preview", "a b")])));
     assert_eq!(greenlane.counts().unscoped(), 2, "what is malformed names no lane");
+    drop(inject(&greenlane, "10.0.0.1", &mut HeaderMap::new()));
+    let targets = [("fms-map".to_owned(), 2), ("10.0.0.1".to_owned(), 1)];
+    assert_eq!(greenlane.unscoped_targets(), targets);
 
     let strict = inside().strict(true).build().unwrap();
     let error =
         strict.inject(&Destination::host(Some("fms-map")), &mut HeaderMap::new()).unwrap_err();
     assert_eq!(error.target(), "fms-map");
-    assert!(error.to_string().contains("Scope::current()"), "{error}");
+    assert!(error.to_string().contains("greenlane::spawn"), "{error}");
+    assert_eq!(strict.unscoped_targets(), [("fms-map".to_owned(), 1)]);
     Scope::background().run_sync(|| drop(inject(&strict, "fms-map", &mut HeaderMap::new())));
 }
 
