@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use greenlane_core::{Rejection, Scope};
+use greenlane_core::{Rejection, Scope, Scoped};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -33,7 +33,7 @@ impl<B: Body> KeepScope<B> for ScopedBodies {
 
     /// Empty: of a body of any type only that can be made. The trail tells the reason.
     fn rejected(&self, _: Rejection) -> Self::Body {
-        ScopedBody { body: None, scope: None }
+        ScopedBody { body: None }
     }
 }
 
@@ -42,25 +42,20 @@ pin_project! {
     /// streams travels in the request's lane.
     #[derive(Debug)]
     pub struct ScopedBody<B> {
+        // `None`: there is nothing to send.
         #[pin]
-        body: Option<B>,
-        scope: Option<Scope>,
-    }
-
-    impl<B> PinnedDrop for ScopedBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if let Some(scope) = this.scope.take() {
-                scope.run_sync(|| this.body.set(None));
-            }
-        }
+        body: Option<Scoped<B>>,
     }
 }
 
 impl<B> ScopedBody<B> {
     /// Keeps a body in this scope; without one it is left as it is.
     pub fn new(body: B, scope: Option<&Scope>) -> Self {
-        Self { body: Some(body), scope: scope.cloned() }
+        Self { body: Some(Scoped::new(body, scope.cloned())) }
+    }
+
+    fn body(&self) -> Option<&B> {
+        self.body.as_ref().and_then(Scoped::get_ref)
     }
 }
 
@@ -72,20 +67,16 @@ impl<B: Body> Body for ScopedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let this = self.project();
-        match (this.body.as_pin_mut(), this.scope) {
-            (None, _) => Poll::Ready(None),
-            (Some(body), None) => body.poll_frame(cx),
-            (Some(body), Some(scope)) => scope.run_sync(|| body.poll_frame(cx)),
-        }
+        let body = self.project().body.as_pin_mut();
+        body.and_then(|body| body.enter(|body| body.poll_frame(cx))).unwrap_or(Poll::Ready(None))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.body().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

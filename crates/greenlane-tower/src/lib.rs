@@ -20,6 +20,7 @@
 
 mod attempts;
 mod body;
+mod hand_off;
 mod inbound;
 mod outbound;
 #[cfg(feature = "testing")]
@@ -27,5 +28,6 @@ pub mod testing;
 
 pub use attempts::{AttemptsLayer, CountAttempts};
 pub use body::{KeepScope, ScopedBodies, ScopedBody};
+pub use hand_off::{HandOffLayer, HandingOff};
 pub use inbound::{Inbound, InboundFuture, InboundLayer};
 pub use outbound::{BoxError, Outbound, OutboundFuture, OutboundLayer};

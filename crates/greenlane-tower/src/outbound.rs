@@ -13,6 +13,8 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::hand_off::HandedOff;
+
 /// Any error, as tower's own layers return it. An inner `BoxError` stays the same box.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -20,7 +22,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// Where it stands: inside whatever retries, hedges or follows redirects, so that each attempt and
 /// each hop passes through it; outside `tower::buffer` and tonic's `Channel`, whose workers run in
-/// no request's scope. With [`AttemptsLayer`](crate::AttemptsLayer) outside the retry, attempts are
+/// no request's scope (else [`HandOffLayer`](crate::HandOffLayer) helps). With [`AttemptsLayer`](crate::AttemptsLayer) outside the retry, attempts are
 /// told apart in the trail.
 #[derive(Clone, Debug)]
 pub struct OutboundLayer {
@@ -86,7 +88,13 @@ where
         let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
         let host = parts.uri.host().or(self.layer.host.as_deref());
         let destination = Destination::host(host).peer(self.layer.peer.as_deref()).attempt(attempt);
-        match self.layer.greenlane.inject(&destination, &mut parts.headers) {
+        let handed_off = parts.extensions.remove::<HandedOff>();
+        let mut inject = || self.layer.greenlane.inject(&destination, &mut parts.headers);
+        let injected = match handed_off {
+            Some(HandedOff(scope)) => scope.run_sync(inject),
+            None => inject(),
+        };
+        match injected {
             Ok(call) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
                 OutboundFuture { state: State::Called { future, call: Some(call) } }

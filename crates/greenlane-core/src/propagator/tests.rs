@@ -137,7 +137,8 @@ fn what_is_refused_or_lost_is_logged_once_with_the_way_out() {
     let log = logged(|| {
         let strict = inside().strict(true).build().unwrap();
         for _ in 0..2 {
-            inject(&strict, "fms-map", &mut HeaderMap::new()).unwrap_err();
+            let destination = Destination::host(Some("fms-map"));
+            strict.inject(&destination, &mut HeaderMap::new()).unwrap_err();
         }
     });
     assert_eq!(log.iter().filter(|line| line.contains("WARN")).count(), 1, "{log:#?}");
