@@ -6,14 +6,16 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::sync::watch;
 
-use crate::harness::listen;
+use crate::harness::{Reply, ReplyBody, listen};
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -97,7 +99,8 @@ impl Callee {
             let state = served.clone();
             let service = service_fn(move |request| answer(state.clone(), request));
             async move {
-                let connection = hyper::server::conn::http1::Builder::new();
+                // HTTP/2 too, and gRPC on it.
+                let connection = auto::Builder::new(TokioExecutor::new());
                 _ = connection.serve_connection(TokioIo::new(stream), service).await;
             }
         };
@@ -136,9 +139,10 @@ impl Callee {
 async fn answer(
     state: Arc<State>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<ReplyBody>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let grpc = parts.headers.get("content-type").is_some_and(|kind| kind == "application/grpc");
     let path = parts.uri.path_and_query().unwrap().to_string();
     let answer = state.answers.lock().unwrap().get(&path).cloned().unwrap_or_default();
     let received =
@@ -158,5 +162,19 @@ async fn answer(
         let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
         response = response.header(name, value);
     }
-    Ok(response.body(Full::default()).unwrap())
+    Ok(if grpc && status == 200 {
+        response.header("content-type", "application/grpc").body(empty_message()).unwrap()
+    } else {
+        response.body(Reply::Full(Bytes::new()).into_body()).unwrap()
+    })
+}
+
+/// A message without content, and the trailers that say that all went well.
+fn empty_message() -> ReplyBody {
+    let trailers = HeaderMap::from_iter([(
+        http::HeaderName::from_static("grpc-status"),
+        http::HeaderValue::from_static("0"),
+    )]);
+    let frames = [Frame::data(Bytes::from_static(&[0; 5])), Frame::trailers(trailers)];
+    StreamBody::new(stream::iter(frames.map(Ok))).boxed_unsync()
 }

@@ -37,10 +37,24 @@ impl Harness for Tower {
     }
 }
 
-type Server = BoxCloneSyncService<Request<Incoming>, Response<ReplyBody>, Infallible>;
+/// A server of hyper's as the suite runs it.
+pub type Server = BoxCloneSyncService<Request<Incoming>, Response<ReplyBody>, Infallible>;
 
 /// The handler on hyper, with tower's layers around it.
 pub async fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
+    let server = server(inbounds, handler);
+    let serve = move |stream| {
+        let service = TowerToHyperService::new(server.clone());
+        async move {
+            let connection = hyper::server::conn::http1::Builder::new();
+            _ = connection.serve_connection(TokioIo::new(stream), service).await;
+        }
+    };
+    listen(serve).await.unwrap()
+}
+
+/// The handler as a service, with tower's layers around it.
+pub fn server(inbounds: Vec<Greenlane>, handler: Handler) -> Server {
     let mut server: Server = BoxCloneSyncService::new(service_fn(move |request| {
         let handler = handler.clone();
         async move { Ok(handler(whole(request).await).await.map(Reply::into_body)) }
@@ -51,14 +65,7 @@ pub async fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
             layered.map_response(|response| response.map(BodyExt::boxed_unsync)),
         );
     }
-    let serve = move |stream| {
-        let service = TowerToHyperService::new(server.clone());
-        async move {
-            let connection = hyper::server::conn::http1::Builder::new();
-            _ = connection.serve_connection(TokioIo::new(stream), service).await;
-        }
-    };
-    listen(serve).await.unwrap()
+    server
 }
 
 async fn whole(request: Request<Incoming>) -> Request<Bytes> {
@@ -71,6 +78,15 @@ type HyperRequest = Request<Full<Bytes>>;
 
 /// hyper's client, with tower's layer around it.
 pub fn client(greenlane: &Greenlane, settings: Settings) -> Arc<dyn Client> {
+    layered(greenlane, settings, bare())
+}
+
+/// One of hyper's clients, with tower's layer around it.
+pub fn layered(
+    greenlane: &Greenlane,
+    settings: Settings,
+    bare: HyperClient<impl Connector, Full<Bytes>>,
+) -> Arc<dyn Client> {
     let mut outbound = OutboundLayer::new(greenlane);
     if let Some(peer) = settings.peer {
         outbound = outbound.peer(peer);
@@ -81,16 +97,24 @@ pub fn client(greenlane: &Greenlane, settings: Settings) -> Arc<dyn Client> {
         .layer(AttemptsLayer)
         .option_layer(retries.map(RetryLayer::new))
         .layer(outbound)
-        .service(bare());
+        .service(bare);
     Arc::new(TowerClient(BoxCloneSyncService::new(client)))
 }
 
 /// hyper's client itself; every name is the loopback address to it.
 pub fn bare() -> HyperClient<impl Connector, Full<Bytes>> {
-    let resolve = service_fn(|_: Name| async {
+    HyperClient::builder(TokioExecutor::new()).build(loopback())
+}
+
+/// The same, speaking HTTP/2 only.
+pub fn bare_http2() -> HyperClient<impl Connector, Full<Bytes>> {
+    HyperClient::builder(TokioExecutor::new()).http2_only(true).build(loopback())
+}
+
+fn loopback() -> impl Connector {
+    HttpConnector::new_with_resolver(service_fn(|_: Name| async {
         Ok::<_, Infallible>(std::iter::once(SocketAddr::from(([127, 0, 0, 1], 0))))
-    });
-    HyperClient::builder(TokioExecutor::new()).build(HttpConnector::new_with_resolver(resolve))
+    }))
 }
 
 /// What hyper's client wants of a connector.
