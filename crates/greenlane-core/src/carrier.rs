@@ -97,6 +97,7 @@ const RESERVED: &[&str] = &[
     "date",
     "expect",
     "forwarded",
+    "grpc-status",
     "host",
     "keep-alive",
     "location",
@@ -121,6 +122,7 @@ const RESERVED: &[&str] = &[
 pub(crate) static BAGGAGE: HeaderName = HeaderName::known("baggage");
 pub(crate) static TRACESTATE: HeaderName = HeaderName::known("tracestate");
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::known("traceparent");
+pub(crate) static GRPC_STATUS: HeaderName = HeaderName::known("grpc-status");
 pub(crate) static CACHE_CONTROL: HeaderName = HeaderName::known("cache-control");
 
 /// Headers that can be read.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{RequestScope, log_hop};
-use crate::carrier::HeaderSink;
+use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
 use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::error::{TrailError, Unscoped};
@@ -271,7 +271,7 @@ impl OutboundCall {
         if let Some(tracked) = self.tracked.take() {
             // Whoever was not told has nothing to say.
             let theirs = if tracked.withheld { None } else { Trail::of(headers) };
-            tracked.answered(status, theirs);
+            tracked.answered(status, is_unavailable(status, headers), theirs);
         }
         if self.takes_trail {
             headers.remove(&TRAIL);
@@ -294,8 +294,21 @@ impl Drop for OutboundCall {
     }
 }
 
+/// What a load balancer answers that has nobody to ask. To gRPC some say so with 200 and
+/// `grpc-status: 14`, <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
+fn is_unavailable(status: u16, headers: &impl HeaderSource) -> bool {
+    let mut unavailable = matches!(status, 502..=504);
+    headers.visit(&GRPC_STATUS, &mut |code| unavailable |= code == b"14");
+    unavailable
+}
+
 impl Tracked {
-    fn answered(self, status: u16, theirs: Option<Result<Trail, TrailError>>) {
+    fn answered(
+        self,
+        status: u16,
+        is_unavailable: bool,
+        theirs: Option<Result<Trail, TrailError>>,
+    ) {
         let hop = self.hop.clone().status_is(status);
         match theirs {
             Some(Ok(mut trail)) if !trail.hops().is_empty() => {
@@ -308,7 +321,7 @@ impl Tracked {
                 tracing::debug!(service, %problem, "greenlane: a trail that can't be read");
                 self.settle_with(hop.serves(Served::Opaque).reason_is("bad-trail"));
             }
-            _ if matches!(status, 502..=504) => self.settle_with(hop.serves(Served::Unavailable)),
+            _ if is_unavailable => self.settle_with(hop.serves(Served::Unavailable)),
             _ => self.settle_with(hop.serves(Served::Opaque)),
         }
     }

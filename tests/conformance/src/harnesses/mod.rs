@@ -2,10 +2,13 @@
 
 pub mod axum;
 pub mod hyper_util;
+pub mod poem;
 pub mod reqwest;
 pub mod saboteurs;
+pub mod salvo;
 pub mod tonic;
 pub mod tower;
+pub mod warp;
 
 use crate::harness::Harness;
 
@@ -17,7 +20,10 @@ pub const ALL: &[&dyn Harness] = &[
     &tonic::Tonic::ServerStreaming,
     &tonic::Tonic::ClientStreaming,
     &tonic::Tonic::Streaming,
+    &warp::Warp,
     &axum::Axum,
+    &poem::Poem,
+    &salvo::Salvo,
     &reqwest::Middleware,
     &reqwest::PlainClient,
 ];

@@ -40,6 +40,27 @@ fn the_verdicts_on_calls() {
 }
 
 #[test]
+fn grpcs_way_to_say_that_nobody_is_there_is_unavailable() {
+    let greenlane = inside().build().unwrap();
+    let response = response(&greenlane, &[WANTED], |_| {
+        for (status, theirs) in [("14", None), ("5", None), ("14", Some("fms-map;served=active"))] {
+            let call = inject(&greenlane, "fms-map", &mut HeaderMap::new());
+            let mut response = headers(&[("grpc-status", status)]);
+            if let Some(theirs) = theirs {
+                response.insert("x-preview-trail", theirs.parse().unwrap());
+            }
+            call.answered(200, &mut response);
+            assert_eq!(response["grpc-status"], status, "what is not ours stays");
+        }
+    });
+    assert_eq!(
+        trail(&response).unwrap(),
+        "fms-api;served=active;role=active, fms-map;d=1;served=unavailable;status=200, \
+         fms-map;d=1;served=opaque;status=200, fms-map;d=1;served=active"
+    );
+}
+
+#[test]
 fn a_hostile_trail_is_an_opaque_hop_and_counted() {
     let greenlane = inside().build().unwrap();
     let long = format!("a;served=active;version=\"{}\"", "x".repeat(3000));

@@ -1,0 +1,147 @@
+//! The hoop.
+
+use greenlane_core::{Greenlane, Scope, Scoped};
+use greenlane_tower::ScopedBody;
+use salvo_core::http::body::Body;
+use salvo_core::http::{ResBody, StatusCode};
+use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
+
+/// Takes the preview off each request, runs what comes after it in its lane, and puts the trail on the
+/// response.
+///
+/// For `Service::hoop`, as the first one. The scope covers every poll and the drop of the hoops and of
+/// the handler behind it, and the response body while it streams.
+#[derive(Clone, Debug)]
+pub struct Inbound(Greenlane);
+
+impl Inbound {
+    /// A hoop for a service or a router.
+    pub fn new(greenlane: &Greenlane) -> Self {
+        Self(greenlane.clone())
+    }
+}
+
+#[async_trait]
+impl Handler for Inbound {
+    async fn handle(
+        &self,
+        request: &mut Request,
+        depot: &mut Depot,
+        response: &mut Response,
+        ctrl: &mut FlowCtrl,
+    ) {
+        let inbound = self.0.extract(request.headers_mut());
+        if let Some(rejection) = inbound.rejection() {
+            let status = StatusCode::from_u16(rejection.status());
+            response.status_code(status.unwrap_or(StatusCode::BAD_REQUEST));
+            response.render(rejection.message());
+            // Where no route matched, an error's status alone stops nobody.
+            ctrl.skip_rest();
+        } else if let Some(scope) = inbound.scope() {
+            scope.clone().run(ctrl.call_next(request, depot, response)).await;
+            response.body = keep(response.take_body(), scope);
+        } else {
+            ctrl.call_next(request, depot, response).await;
+        }
+        // Also when the flow was ceased: the response leaves all the same.
+        inbound.answered(response.headers_mut());
+    }
+}
+
+/// A body in this scope, of the kind it was: hoops around this one tell them apart, to compress them
+/// for instance.
+fn keep(body: ResBody, scope: &Scope) -> ResBody {
+    match body {
+        ResBody::Stream(stream) => {
+            ResBody::stream(Scoped::new(stream.into_inner(), Some(scope.clone())))
+        }
+        // What has an exact size is at hand already, as good as always; a box is not worth it where no
+        // preview could be lost.
+        ResBody::Boxed(body) if !(scope.is_plain() && body.size_hint().exact().is_some()) => {
+            ResBody::Boxed(Box::pin(ScopedBody::new(body, Some(scope))))
+        }
+        // Bytes at hand, bytes that others send, and errors that the catcher has yet to write: nothing
+        // of the handler's runs in them.
+        body => body,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use futures_util::{TryStreamExt, stream};
+    use greenlane_core::Lane;
+    use http_body_util::{BodyExt, StreamBody};
+    use salvo_core::BoxedError;
+    use salvo_core::http::HeaderMap;
+    use salvo_core::http::body::BytesFrame;
+    use salvo_core::prelude::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// The answer to one request, as it comes over the wire.
+    pub(crate) async fn ask(service: Service, path: &str, preview: Option<&str>) -> String {
+        let acceptor = TcpListener::new(("127.0.0.1", 0)).bind().await;
+        let address = acceptor.local_addr().unwrap();
+        tokio::spawn(async { Server::new(acceptor).try_serve(service).await });
+        let preview = preview.map(|name| format!("x-preview: {name}\r\n")).unwrap_or_default();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{preview}\r\n");
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[handler]
+    async fn fails() -> Result<(), StatusError> {
+        Err(StatusError::internal_server_error())
+    }
+
+    #[tokio::test]
+    async fn errors_that_a_catcher_writes_carry_the_trail() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        for (path, status, page) in [
+            ("/fails", "HTTP/1.1 500 ", "Internal Server Error"),
+            ("/nowhere", "HTTP/1.1 404 ", "Not Found"),
+        ] {
+            let service = Service::new(Router::with_path("fails").get(fails));
+            let answer =
+                ask(service.hoop(Inbound::new(&greenlane)), path, Some("release-42")).await;
+            assert!(answer.starts_with(status) && answer.contains(page), "{path}: {answer}");
+            assert!(answer.contains("x-preview-trail: fms-api;served=unknown\r\n"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rejection_says_what_is_accepted_and_asks_nobody_else() {
+        let greenlane = Greenlane::inside("fms-api").reject_malformed(true).build().unwrap();
+        for path in ["/fails", "/nowhere"] {
+            let service = Service::new(Router::with_path("fails").get(fails));
+            let service = service.hoop(Inbound::new(&greenlane)).hoop(fails);
+            let answer = ask(service, path, Some("a b")).await;
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+            assert!(answer.contains("\r\n\r\nthe preview's name is malformed"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_are_polled_in_the_scope_and_stay_of_their_kind() {
+        let lane = || {
+            stream::once(async {
+                Ok::<_, BoxedError>(BytesFrame::data(Lane::current().to_string()))
+            })
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert("x-preview", "release-42".parse().unwrap());
+        let inbound = Greenlane::inside("fms-api").build().unwrap().extract(&mut headers);
+        let boxed = Box::pin(StreamBody::new(lane().map_ok(|frame| frame.0)));
+        for body in [ResBody::stream(lane()), ResBody::Boxed(boxed)] {
+            let kind = std::mem::discriminant(&body);
+            let kept = keep(body, inbound.scope().unwrap());
+            assert_eq!(std::mem::discriminant(&kept), kind);
+            assert_eq!(BodyExt::collect(kept).await.unwrap().to_bytes(), "release-42");
+        }
+    }
+}
