@@ -35,19 +35,32 @@ let app: Router = Router::new()
 //! | feature | gives |
 //! |---|---|
 //! | `tower` | [`tower`](https://docs.rs/greenlane-tower): inbound and outbound for axum, tonic, hyper, hyper-util, warp |
+//! | `actix-web` | [`actix_web`](https://docs.rs/greenlane-actix-web): inbound and extractors |
+//! | `awc` | [`actix_web::Outbound`](https://docs.rs/greenlane-actix-web): outbound for awc; enables `actix-web` |
 //! | `axum` | [`axum`](https://docs.rs/greenlane-axum): inbound and extractors |
 //! | `reqwest` | [`reqwest`](https://docs.rs/greenlane-reqwest): outbound for reqwest and reqwest-middleware |
+//! | `poem` | [`poem`](https://docs.rs/greenlane-poem): inbound and extractors |
+//! | `salvo` | [`salvo`](https://docs.rs/greenlane-salvo): inbound and extractors; Salvo needs Rust 1.95 |
 //! | `testing` | [`testing`]: "my handler hands the lane on", asserted without a network |
 
 #[doc(inline)]
 pub use greenlane_core::*;
 
+#[cfg(feature = "actix-web")]
+#[doc(inline)]
+pub use greenlane_actix_web as actix_web;
 #[cfg(feature = "axum")]
 #[doc(inline)]
 pub use greenlane_axum as axum;
+#[cfg(feature = "poem")]
+#[doc(inline)]
+pub use greenlane_poem as poem;
 #[cfg(feature = "reqwest")]
 #[doc(inline)]
 pub use greenlane_reqwest as reqwest;
+#[cfg(feature = "salvo")]
+#[doc(inline)]
+pub use greenlane_salvo as salvo;
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use greenlane_tower as tower;

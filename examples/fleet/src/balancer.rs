@@ -1,5 +1,5 @@
 //! A small load balancer, as an AWS load balancer with Argo Rollouts would be: it routes by one header
-//! alone, and knows nothing of Greenlane.
+//! alone, and knows nothing of Greenlane. Speaks HTTP/1 and HTTP/2, so that gRPC passes.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, PathAndQuery, Scheme};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -45,7 +45,9 @@ pub struct Rules {
 ///
 /// When no port can be opened.
 pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
-    let balancer = Balancer { rules, client: Client::builder(TokioExecutor::new()).build_http() };
+    let http1 = Client::builder(TokioExecutor::new()).build_http();
+    let http2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let balancer = Balancer { rules, http1, http2 };
     let app = Router::new().fallback(forward).with_state(Arc::new(balancer));
     serve(app).await
 }
@@ -71,10 +73,16 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 struct Balancer {
     rules: Rules,
-    client: Client<HttpConnector, Body>,
+    http1: Client<HttpConnector, Body>,
+    http2: Client<HttpConnector, Body>,
 }
 
 impl Balancer {
+    /// Goes on in what the request came in.
+    fn client(&self, version: Version) -> &Client<HttpConnector, Body> {
+        if version == Version::HTTP_2 { &self.http2 } else { &self.http1 }
+    }
+
     /// AWS compares a header's value without regard to case.
     fn target(&self, headers: &HeaderMap) -> SocketAddr {
         let wanted = headers.get(self.rules.header).and_then(|value| value.to_str().ok());
@@ -90,7 +98,7 @@ async fn forward(State(balancer): State<Arc<Balancer>>, mut request: Request) ->
     };
     *request.uri_mut() = uri;
     strip_hop_by_hop(request.headers_mut());
-    match balancer.client.request(request).await {
+    match balancer.client(request.version()).request(request).await {
         Ok(mut response) => {
             strip_hop_by_hop(response.headers_mut());
             response.map(Body::new)

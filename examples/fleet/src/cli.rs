@@ -5,7 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{ValueEnum, value_parser};
 use greenlane::Preview;
 
-use crate::plan::Service;
+use crate::plan::{STORY, Service};
 
 /// Previews a fleet of services, one service at a time.
 ///
@@ -28,13 +28,26 @@ pub struct Cli {
     #[arg(long)]
     pub serve: bool,
 
-    /// Run a service without Greenlane: the trail shows where the chain broke
+    /// Switch Greenlane off in a service: the trail shows where the chain broke
     #[arg(long = "break", value_name = "SERVICE", value_parser = value_parser!(Service))]
     pub broken: Option<Service>,
 
     /// Take a service's preview down behind its load balancer's rule
     #[arg(long = "stop", value_name = "SERVICE", value_parser = with_preview())]
     pub stopped: Option<Service>,
+
+    /// Send many requests at once instead, of users and for several releases; some are cancelled midway.
+    /// Compares every call that each instance saw with the plan, and prints one line of JSON
+    #[arg(long, conflicts_with_all = ["serve", "json", "preview", "stopped"])]
+    pub soak: bool,
+
+    /// How many requests the soak sends
+    #[arg(long, requires = "soak", value_name = "N", default_value_t = 20_000, value_parser = value_parser!(u32).range(1..))]
+    pub requests: u32,
+
+    /// How many of them at a time
+    #[arg(long, requires = "soak", value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
+    pub concurrency: u32,
 }
 
 const EXAMPLES: &str = "\
@@ -44,12 +57,16 @@ Examples:
   cargo run -q -- --break fms-vehicles    one service forgets to hand the preview on
   cargo run -q -- --stop fms-map          the preview of fms-map is down
   cargo run -q -- --serve                 try it yourself with curl
+  cargo run -q --release -- --soak --requests 200000 --concurrency 256
+                                          that no request ends up in another's lane, under load
 
-Exit status: 0 when every chain is as planned, 1 when one isn't (the message names the hop), 2 on wrong usage.";
+Exit status: 0 when every chain is as planned, 1 when one isn't (the message names the hop; the soak's line
+has the counts), 2 on wrong usage.";
 
 /// Only services that have a preview can lose it.
 fn with_preview() -> ValueParser {
-    let services = Service::value_variants().iter().filter(|s| s.preview_version().is_some());
+    let services =
+        Service::value_variants().iter().filter(|s| STORY.previews(**s).next().is_some());
     let names = PossibleValuesParser::new(services.map(|service| service.name()));
     names.try_map(|name| Service::from_str(&name, false)).into()
 }

@@ -5,23 +5,23 @@ use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::Router;
 use axum::http::HeaderMap;
 use greenlane::{Greenlane, Preview, Role, Trail};
-use reqwest_middleware::ClientWithMiddleware;
 use tokio::net::TcpSocket;
+use tonic::transport::server::TcpIncoming;
 
 use crate::balancer::{self, Rules};
 use crate::edge;
-use crate::plan::{RELEASE, Service};
+use crate::plan::{Plan, RELEASE, Service};
 use crate::services::{api, http, map, schedule, vehicles};
+use crate::witness::{Ledger, Witness};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// What goes wrong on purpose.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// This service runs without Greenlane.
+    /// This service runs with Greenlane switched off, as if it had none.
     pub broken: Option<Service>,
     /// This service's preview is down behind its rule.
     pub stopped: Option<Service>,
@@ -54,61 +54,38 @@ pub struct Answer {
 }
 
 impl Fleet {
-    /// Starts all services, callees first, on free ports of the loopback address.
+    /// Starts all services, callees first, on free ports of the loopback address. The ledger is where
+    /// every instance writes what it saw.
     ///
     /// # Errors
     ///
     /// When a port can't be opened, or a service can't be configured.
-    pub async fn start(faults: Faults) -> Result<Self> {
-        // For a service that runs without Greenlane.
-        let plain = ClientWithMiddleware::from(http().build()?);
-        let mut starting = Starting { faults, closed: Vec::new(), addresses: Vec::new() };
-        let map = starting.service(Service::FmsMap, |greenlane, version| {
-            Ok(greenlane.map_or_else(|| map::routes(version), |g| map::app(g, version)))
-        });
-        let map = format!("{}/places/7", map.await?);
-        let vehicles = starting.service(Service::FmsVehicles, |greenlane, _| match greenlane {
-            None => Ok(vehicles::routes(plain.clone(), map.clone())),
-            Some(greenlane) => Ok(vehicles::app(greenlane, map.clone())?),
-        });
-        let vehicles = format!("{}/vehicles", vehicles.await?);
-        let schedule = starting.service(Service::FmsSchedule, |greenlane, _| {
-            Ok(greenlane.map_or_else(schedule::routes, schedule::app))
-        });
-        let schedule = format!("{}/schedule", schedule.await?);
-        let api = starting.service(Service::FmsApi, |greenlane, version| {
-            let (vehicles, schedule) = (vehicles.clone(), schedule.clone());
-            let settings = api::Settings { vehicles, schedule, version };
-            match greenlane {
-                None => {
-                    let (vehicles, schedule) = (plain.clone(), plain.clone());
-                    Ok(api::routes(api::Clients { vehicles, schedule }, settings))
-                }
-                Some(greenlane) => Ok(api::app(greenlane, settings)?),
-            }
-        });
-        let api = api.await?;
+    pub async fn start(plan: Plan, faults: Faults, ledger: Option<Ledger>) -> Result<Self> {
+        let mut starting = Starting { plan, faults, ledger, ..Starting::default() };
+        for service in CALLEES_FIRST {
+            starting.service(service).await?;
+        }
         // Not a secret worth the name, but another one for each run.
         let key = format!("{:016x}", RandomState::new().hash_one(RELEASE));
-        let edge = balancer::serve(edge::app(api, key.clone())?).await?;
-        let edge = format!("http://{edge}");
+        let edge = edge::app(starting.url(Service::FmsApi), key.clone())?;
+        let edge = format!("http://{}", balancer::serve(edge).await?);
         let client = http().build()?;
         let Starting { addresses, closed, .. } = starting;
         Ok(Self { key, edge, addresses, client, _closed: closed })
     }
 
-    /// Sends a tester's request for the overview, or a user's where no preview is wanted.
+    /// Sends a tester's request for a vehicle, or a user's where no preview is wanted.
     ///
     /// # Errors
     ///
     /// When the fleet can't be reached, or its trail can't be read.
-    pub async fn ask(&self, wanted: Option<Preview>) -> Result<Answer> {
+    pub async fn ask(&self, vehicle: u32, wanted: Option<Preview>) -> Result<Answer> {
         let mut headers = HeaderMap::new();
         if let Some(wanted) = &wanted {
             headers.insert("x-preview", wanted.as_str().parse()?);
             headers.insert(edge::KEY, self.key.parse()?);
         }
-        self.ask_with(wanted, headers).await
+        self.ask_with(vehicle, wanted, headers).await
     }
 
     /// Sends a request with these headers.
@@ -116,8 +93,13 @@ impl Fleet {
     /// # Errors
     ///
     /// As [`ask`](Fleet::ask).
-    pub async fn ask_with(&self, wanted: Option<Preview>, headers: HeaderMap) -> Result<Answer> {
-        let url = format!("{}/overview", self.edge);
+    pub async fn ask_with(
+        &self,
+        vehicle: u32,
+        wanted: Option<Preview>,
+        headers: HeaderMap,
+    ) -> Result<Answer> {
+        let url = format!("{}/overview/{vehicle}", self.edge);
         let response = self.client.get(url).headers(headers).send().await?;
         let trail = Trail::of(response.headers()).transpose()?.unwrap_or_default();
         let status = response.status().as_u16();
@@ -125,46 +107,84 @@ impl Fleet {
     }
 }
 
+const CALLEES_FIRST: [Service; 4] =
+    [Service::FmsMap, Service::FmsVehicles, Service::FmsSchedule, Service::FmsApi];
+
+#[derive(Default)]
 struct Starting {
+    plan: Plan,
     faults: Faults,
+    ledger: Option<Ledger>,
+    urls: HashMap<Service, String>,
     closed: Vec<TcpSocket>,
     addresses: Vec<(String, SocketAddr)>,
 }
 
 impl Starting {
-    /// Starts a service: its active instance, its preview where the release brings one, and the load
-    /// balancer in front of them. Returns the load balancer's URL.
-    async fn service(
-        &mut self,
-        service: Service,
-        app: impl Fn(Option<&Greenlane>, &'static str) -> Result<Router>,
-    ) -> Result<String> {
+    /// Starts a service: its active instance, a preview for each release that brings one, and the load
+    /// balancer in front of them.
+    async fn service(&mut self, service: Service) -> Result<()> {
         let name = service.name();
-        let instance = |greenlane: greenlane::Builder, version| {
-            let greenlane = greenlane.version(version).build()?;
-            let greenlane = (self.faults.broken != Some(service)).then_some(&greenlane);
-            app(greenlane, version)
-        };
-        let active = Greenlane::inside(name).role(Role::Active);
-        let active = balancer::serve(instance(active, service.active_version())?).await?;
+        let active = self.instance(service, None, service.active_version()).await?;
         self.addresses.push((format!("{name} active"), active));
         let mut previews = HashMap::new();
-        if let Some(version) = service.preview_version() {
+        for (release, version) in self.plan.previews(service) {
             let address = if self.faults.stopped == Some(service) {
                 let (socket, address) = closed_port()?;
                 self.closed.push(socket);
                 address
             } else {
-                let preview = Greenlane::inside(name).role(Role::Preview).serves([RELEASE]);
-                balancer::serve(instance(preview, version)?).await?
+                self.instance(service, Some(release), version).await?
             };
-            self.addresses.push((format!("{name} {RELEASE}"), address));
-            previews.insert(RELEASE.to_owned(), address);
+            self.addresses.push((format!("{name} {release}"), address));
+            previews.insert(release.to_owned(), address);
         }
-        let rules = Rules { header: "x-preview", previews, active };
-        let balancer = balancer::start(rules).await?;
+        let balancer = balancer::start(Rules { header: "x-preview", previews, active }).await?;
         self.addresses.push((format!("{name} load balancer"), balancer));
-        Ok(format!("http://{balancer}"))
+        self.urls.insert(service, format!("http://{balancer}"));
+        Ok(())
+    }
+
+    async fn instance(
+        &self,
+        service: Service,
+        release: Option<&'static str>,
+        version: &'static str,
+    ) -> Result<SocketAddr> {
+        let greenlane = Greenlane::inside(service.name()).version(version);
+        let greenlane = match release {
+            None => greenlane.role(Role::Active),
+            Some(release) => greenlane.role(Role::Preview).serves([release]),
+        };
+        // What runs without Greenlane is on the wire what runs with it switched off.
+        let greenlane = greenlane.enabled(self.faults.broken != Some(service)).build()?;
+        let witness = Witness { ledger: self.ledger.clone(), service, release };
+        match service {
+            Service::FmsApi => {
+                let vehicles = self.url(Service::FmsVehicles);
+                let schedule = self.url(Service::FmsSchedule);
+                let settings = api::Settings { vehicles, schedule, version, witness };
+                Ok(balancer::serve(api::app(&greenlane, settings)?).await?)
+            }
+            Service::FmsVehicles => {
+                Ok(vehicles::serve(greenlane, self.url(Service::FmsMap), witness)?)
+            }
+            Service::FmsMap => {
+                let incoming = TcpIncoming::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+                let address = incoming.local_addr()?;
+                tokio::spawn(map::serve(greenlane, map::Places { version, witness }, incoming));
+                Ok(address)
+            }
+            Service::FmsSchedule => {
+                let map = self.url(Service::FmsMap);
+                Ok(balancer::serve(schedule::app(&greenlane, map, witness)?).await?)
+            }
+        }
+    }
+
+    /// Where a service is found that was started before.
+    fn url(&self, service: Service) -> String {
+        self.urls.get(&service).cloned().unwrap_or_default()
     }
 }
 

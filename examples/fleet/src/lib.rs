@@ -12,3 +12,5 @@ pub mod fleet;
 pub mod plan;
 pub mod report;
 pub mod services;
+pub mod soak;
+pub mod witness;

@@ -9,8 +9,9 @@ use clap::Parser;
 use fleet::cli::Cli;
 use fleet::edge;
 use fleet::fleet::{Answer, Faults, Fleet};
-use fleet::plan::{self, NOBODYS, RELEASE};
+use fleet::plan::{NOBODYS, RELEASE, STORY, VEHICLE};
 use fleet::report::{self, Document};
+use fleet::soak;
 use greenlane::Preview;
 
 #[tokio::main]
@@ -25,10 +26,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
-    let fleet = Fleet::start(Faults { broken: cli.broken, stopped: cli.stopped }).await?;
+    let faults = Faults { broken: cli.broken, stopped: cli.stopped };
+    if cli.soak {
+        return soak(cli.requests, cli.concurrency, faults).await;
+    }
+    let fleet = Fleet::start(STORY, faults, None).await?;
     let mut answers = Vec::new();
     for wanted in wanted(&cli)? {
-        answers.push(fleet.ask(wanted).await?);
+        answers.push(fleet.ask(VEHICLE, wanted).await?);
     }
     if cli.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&Document::of(&answers))?));
@@ -45,6 +50,12 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+async fn soak(requests: u32, concurrency: u32, faults: Faults) -> Result<ExitCode, Box<dyn Error>> {
+    let report = soak::run(requests, concurrency, faults).await?;
+    print(&format!("{}\n", serde_json::to_string(&report)?));
+    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 fn wanted(cli: &Cli) -> Result<Vec<Option<Preview>>, Box<dyn Error>> {
     let mut wanted = vec![None, Some(RELEASE.parse()?), Some(NOBODYS.parse()?)];
     wanted.extend(cli.preview.clone().map(Some));
@@ -53,7 +64,7 @@ fn wanted(cli: &Cli) -> Result<Vec<Option<Preview>>, Box<dyn Error>> {
 
 fn fault(answer: &Answer) -> Option<String> {
     let asked = answer.wanted.as_ref().map_or("production", Preview::as_str);
-    if let Some(fault) = plan::fault(answer.wanted.as_ref(), &answer.trail) {
+    if let Some(fault) = STORY.fault(answer.wanted.as_ref(), &answer.trail) {
         return Some(format!("fleet: the chain for {asked} is not as planned: {fault}"));
     }
     let status = answer.status;
@@ -68,7 +79,7 @@ async fn serve(fleet: &Fleet) -> Result<(), Box<dyn Error>> {
         text.push_str(&format!("  {name:<28} http://{address}\n"));
     }
     text.push_str(&format!(
-        "\nTry:\n  curl -i -H 'x-preview: {RELEASE}' -H '{}: {key}' {url}/overview\n",
+        "\nTry:\n  curl -i -H 'x-preview: {RELEASE}' -H '{}: {key}' {url}/overview/{VEHICLE}\n",
         edge::KEY
     ));
     print(&text);

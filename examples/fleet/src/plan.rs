@@ -1,4 +1,4 @@
-//! What the fleet is, what the release brings, and so what each request should find.
+//! What the fleet is, what its releases bring, and so what each request should find.
 
 use clap::ValueEnum;
 use greenlane::{Hop, Preview, Served, Trail};
@@ -8,8 +8,11 @@ pub const RELEASE: &str = "release-42";
 /// A release that nobody brings.
 pub const NOBODYS: &str = "release-7";
 
+/// The vehicle that the story asks for.
+pub const VEHICLE: u32 = 7;
+
 /// A service of the fleet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 #[allow(missing_docs)]
 pub enum Service {
     FmsApi,
@@ -46,44 +49,86 @@ impl Service {
             Self::FmsSchedule => "1.1.5",
         }
     }
-
-    /// The version that the release brings, where it brings one.
-    pub fn preview_version(self) -> Option<&'static str> {
-        match self {
-            Self::FmsApi => Some("1.9.0"),
-            Self::FmsMap => Some("2.5.0"),
-            Self::FmsVehicles | Self::FmsSchedule => None,
-        }
-    }
 }
 
-/// What is wrong with a trail: the first hop that is not as the plan says, in words.
-pub fn fault(wanted: Option<&Preview>, trail: &Trail) -> Option<String> {
-    let Some(wanted) = wanted else {
-        let hop = trail.hops().first()?;
-        return Some(format!("{} answers a production request with a trail", hop.service()));
-    };
-    let mut hops = trail.hops().iter();
-    for (service, depth) in CALLS {
-        let (name, served) = (service.name(), expected(service, wanted));
-        let Some(hop) = hops.next() else {
-            return Some(format!("{name} is missing from the trail, and should be {served} there"));
-        };
-        if (hop.service(), hop.depth()) != (name, depth) {
-            let found = hop.service();
-            return Some(format!("{name} is missing from the trail: {found} stands in its place"));
-        }
-        if hop.served() != served {
-            return Some(explain(hop, served));
-        }
-    }
-    hops.next().map(|hop| format!("{} is in the trail, and nobody should call it", hop.service()))
+/// A release: its name, and the versions that it brings.
+#[derive(Debug)]
+pub struct Release {
+    /// What testers ask for.
+    pub name: &'static str,
+    /// The services that it touches, with the version of the preview.
+    pub brings: &'static [(Service, &'static str)],
 }
 
-fn expected(service: Service, wanted: &Preview) -> Served {
-    let brought =
-        service.preview_version().is_some() && RELEASE.parse().is_ok_and(|r: Preview| r == *wanted);
-    if brought { Served::Preview } else { Served::Active }
+/// The releases under test at one time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plan(pub &'static [Release]);
+
+/// One release, as the story has it.
+pub const STORY: Plan = Plan(&[Release {
+    name: RELEASE,
+    brings: &[(Service::FmsApi, "1.9.0"), (Service::FmsMap, "2.5.0")],
+}]);
+
+/// Several releases at once; every service has a preview, and one has none in each of them.
+pub const SOAK: Plan = Plan(&[
+    Release { name: RELEASE, brings: &[(Service::FmsApi, "1.9.0"), (Service::FmsMap, "2.5.0")] },
+    Release {
+        name: "release-43",
+        brings: &[(Service::FmsVehicles, "3.1.0"), (Service::FmsSchedule, "1.2.0")],
+    },
+    Release {
+        name: "release-44",
+        brings: &[(Service::FmsMap, "2.6.0"), (Service::FmsSchedule, "1.3.0")],
+    },
+    Release { name: NOBODYS, brings: &[] },
+]);
+
+impl Plan {
+    /// The previews of a service, with their versions.
+    pub fn previews(self, service: Service) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.iter().filter_map(move |release| {
+            let brought = release.brings.iter().find(|(brought, _)| *brought == service);
+            brought.map(|(_, version)| (release.name, *version))
+        })
+    }
+
+    /// The release whose preview of the service answers who wants this; `None` is the active version.
+    pub fn serving(self, service: Service, wanted: Option<&Preview>) -> Option<&'static str> {
+        let wanted = wanted?;
+        let mut previews = self.previews(service).map(|(release, _)| release);
+        previews.find(|release| release.parse::<Preview>().is_ok_and(|name| name == *wanted))
+    }
+
+    /// What is wrong with a trail: the first hop that is not as the plan says, in words.
+    pub fn fault(self, wanted: Option<&Preview>, trail: &Trail) -> Option<String> {
+        if wanted.is_none() {
+            let hop = trail.hops().first()?;
+            return Some(format!("{} answers a production request with a trail", hop.service()));
+        }
+        let mut hops = trail.hops().iter();
+        for (service, depth) in CALLS {
+            let brought = self.serving(service, wanted).is_some();
+            let served = if brought { Served::Preview } else { Served::Active };
+            let name = service.name();
+            let Some(hop) = hops.next() else {
+                return Some(format!(
+                    "{name} is missing from the trail, and should be {served} there"
+                ));
+            };
+            if (hop.service(), hop.depth()) != (name, depth) {
+                let found = hop.service();
+                return Some(format!(
+                    "{name} is missing from the trail: {found} stands in its place"
+                ));
+            }
+            if hop.served() != served {
+                return Some(explain(hop, served));
+            }
+        }
+        hops.next()
+            .map(|hop| format!("{} is in the trail, and nobody should call it", hop.service()))
+    }
 }
 
 fn explain(hop: &Hop, expected: Served) -> String {
@@ -108,7 +153,7 @@ mod tests {
 
     fn fault_of(trail: &str) -> Option<String> {
         let wanted = RELEASE.parse().unwrap();
-        fault(Some(&wanted), &Trail::parse(trail.as_bytes()).unwrap())
+        STORY.fault(Some(&wanted), &Trail::parse(trail.as_bytes()).unwrap())
     }
 
     #[test]
@@ -116,7 +161,7 @@ mod tests {
         let trail = "fms-api;served=preview, fms-vehicles;d=1;served=active, \
                      fms-map;d=2;served=preview, fms-schedule;d=1;served=active";
         assert_eq!(fault_of(trail), None);
-        assert_eq!(fault(None, &Trail::default()), None);
+        assert_eq!(STORY.fault(None, &Trail::default()), None);
     }
 
     #[test]
@@ -134,6 +179,15 @@ mod tests {
             let fault = fault_of(trail).unwrap();
             assert!(fault.starts_with(hop), "{fault}");
         }
-        assert!(fault(None, &Trail::parse(b"fms-api;served=active").unwrap()).is_some());
+        assert!(STORY.fault(None, &Trail::parse(b"fms-api;served=active").unwrap()).is_some());
+    }
+
+    #[test]
+    fn each_release_is_served_where_it_brings_a_preview() {
+        let wanted = |name: &str| Some(name.parse::<Preview>().unwrap());
+        let map = |name| SOAK.serving(Service::FmsMap, wanted(name).as_ref());
+        assert_eq!(map("Release-42"), Some("release-42"));
+        assert_eq!((map("release-43"), map("release-7"), map("other")), (None, None, None));
+        assert_eq!(SOAK.serving(Service::FmsMap, None), None);
     }
 }

@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 use axum::http::HeaderMap;
 use fleet::edge;
 use fleet::fleet::{Faults, Fleet};
-use fleet::plan::RELEASE;
+use fleet::plan::{RELEASE, STORY, Service, VEHICLE};
+use fleet::witness::Ledger;
 use serde_json::Value;
 
 fn run(args: &[&str]) -> Output {
@@ -119,19 +120,41 @@ fn wrong_usage_is_2_and_says_what_is_accepted() {
 
 #[tokio::test]
 async fn a_stranger_stays_in_production_and_is_told_nothing() {
-    let fleet = Fleet::start(Faults::default()).await.unwrap();
+    let fleet = Fleet::start(STORY, Faults::default(), None).await.unwrap();
     for (name, value) in
         [("x-preview", RELEASE), ("baggage", "preview=release-42"), (edge::KEY, "guess")]
     {
         let mut headers = HeaderMap::new();
         headers.insert("x-preview", RELEASE.parse().unwrap());
         headers.insert(name, value.parse().unwrap());
-        let answer = fleet.ask_with(None, headers).await.unwrap();
+        let answer = fleet.ask_with(VEHICLE, None, headers).await.unwrap();
         assert!(
             answer.body.contains("by map 2.4.0") && answer.trail.hops().is_empty(),
             "{answer:?}"
         );
     }
-    let tester = fleet.ask(Some(RELEASE.parse().unwrap())).await.unwrap();
+    let tester = fleet.ask(VEHICLE, Some(RELEASE.parse().unwrap())).await.unwrap();
     assert!(tester.body.contains("by map 2.5.0") && tester.trail.hops().len() == 4);
+}
+
+/// What is called while an answer streams, and by a task that outlives it, is in no trail: the callee tells.
+#[tokio::test]
+async fn what_is_called_while_streaming_and_after_it_reaches_the_preview() {
+    let ledger = Ledger::default();
+    let fleet = Fleet::start(STORY, Faults::default(), Some(ledger.clone())).await.unwrap();
+    for (vehicle, wanted) in [(1, Some(RELEASE)), (2, None), (3, Some("release-7"))] {
+        let answer = fleet.ask(vehicle, wanted.map(|name| name.parse().unwrap())).await.unwrap();
+        let map = if wanted == Some(RELEASE) { "by map 2.5.0" } else { "by map 2.4.0" };
+        assert_eq!(answer.body.matches(map).count(), 3, "{}", answer.body);
+        ledger.reached(vehicle, 7).await;
+        let mut calls = ledger.seen(vehicle);
+        calls.retain(|seen| seen.service == Service::FmsMap);
+        let mut names: Vec<_> = calls.iter().map(|seen| seen.call).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["Place", "Place", "Place", "Remember"]);
+        for call in calls {
+            assert_eq!(call.told.as_deref(), wanted, "{}", call.call);
+            assert_eq!(call.release, wanted.filter(|name| *name == RELEASE), "{}", call.call);
+        }
+    }
 }

@@ -1,15 +1,18 @@
-//! `fms-api`: the fleet's public API. Calls `fms-vehicles` and `fms-schedule`.
+//! `fms-api`, on axum: the fleet's public API. Calls `fms-vehicles` and `fms-schedule` by reqwest.
 
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::routing::get;
 use axum::{Json, Router};
 use greenlane::Greenlane;
 use greenlane::axum::InboundLayer;
 use greenlane::reqwest::{ClientError, Outbound};
+use reqwest::Response;
 use reqwest_middleware::ClientWithMiddleware;
 use serde_json::{Value, json};
 
 use super::{Upstream, http};
+use crate::witness::Witness;
 
 /// Where the callees are, and what this version says of itself.
 #[derive(Clone, Debug)]
@@ -20,18 +23,18 @@ pub struct Settings {
     pub schedule: String,
     /// This version.
     pub version: &'static str,
+    /// Who writes down what arrives.
+    pub witness: Witness,
 }
 
 /// One client for each callee.
 #[derive(Clone)]
-pub struct Clients {
-    /// For `fms-vehicles`.
-    pub vehicles: ClientWithMiddleware,
-    /// For `fms-schedule`.
-    pub schedule: ClientWithMiddleware,
+struct Clients {
+    vehicles: ClientWithMiddleware,
+    schedule: ClientWithMiddleware,
 }
 
-/// The service with Greenlane: clients that Greenlane's outbound builds, and a layer.
+/// The service: clients that Greenlane's outbound builds, and a layer.
 ///
 /// # Errors
 ///
@@ -39,23 +42,26 @@ pub struct Clients {
 pub fn app(greenlane: &Greenlane, settings: Settings) -> Result<Router, ClientError> {
     let client = |peer| Outbound::new(greenlane).peer(peer).client(http());
     let clients = Clients { vehicles: client("fms-vehicles")?, schedule: client("fms-schedule")? };
-    Ok(routes(clients, settings).layer(InboundLayer::new(greenlane)))
-}
-
-/// The service itself.
-pub fn routes(clients: Clients, settings: Settings) -> Router {
-    Router::new().route("/overview", get(overview)).with_state((clients, settings))
+    let routes = Router::new().route("/overview/{vehicle}", get(overview));
+    Ok(routes.with_state((clients, settings)).layer(InboundLayer::new(greenlane)))
 }
 
 async fn overview(
+    Path(number): Path<u32>,
     State((clients, settings)): State<(Clients, Settings)>,
+    headers: HeaderMap,
 ) -> Result<Json<Value>, Upstream> {
-    let vehicles = ask(&clients.vehicles, &settings.vehicles);
-    let schedule = ask(&clients.schedule, &settings.schedule);
-    let (vehicles, schedule) = tokio::join!(vehicles, schedule);
-    Ok(Json(json!({ "api": settings.version, "vehicles": vehicles?, "schedule": schedule? })))
+    let told = headers.get("x-preview").map(|value| value.as_bytes());
+    settings.witness.saw("overview", number, told);
+    let vehicle = ask(&clients.vehicles, format!("{}/vehicles/{number}", settings.vehicles));
+    let shifts = ask(&clients.schedule, format!("{}/vehicles/{number}/shifts", settings.schedule));
+    let (vehicle, shifts) = tokio::join!(vehicle, shifts);
+    let vehicle: Value = vehicle?.json().await?;
+    let shifts = shifts?.text().await?;
+    let shifts = shifts.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    Ok(Json(json!({ "api": settings.version, "vehicle": vehicle, "shifts": shifts })))
 }
 
-async fn ask(client: &ClientWithMiddleware, url: &str) -> Result<Value, Upstream> {
-    Ok(client.get(url).send().await?.error_for_status()?.json().await?)
+async fn ask(client: &ClientWithMiddleware, url: String) -> Result<Response, Upstream> {
+    Ok(client.get(url).send().await?.error_for_status()?)
 }

@@ -1,16 +1,68 @@
-//! `fms-map`: names places. Calls nobody.
+//! `fms-map`, on tonic: names places. Answers gRPC, and gRPC-Web for those who have no HTTP/2. Calls nobody.
 
-use axum::Router;
-use axum::routing::get;
 use greenlane::Greenlane;
-use greenlane::axum::InboundLayer;
+use greenlane::tower::InboundLayer;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+use tonic_web::GrpcWebLayer;
 
-/// The service with Greenlane. It calls nobody, and still has to say who it is.
-pub fn app(greenlane: &Greenlane, version: &'static str) -> Router {
-    routes(version).layer(InboundLayer::new(greenlane))
+use crate::witness::Witness;
+
+/// What is generated from `proto/map.proto`.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all)]
+pub mod api {
+    tonic::include_proto!("fms.map.v1");
 }
 
-/// The service itself.
-pub fn routes(version: &'static str) -> Router {
-    Router::new().route("/places/7", get(async move || format!("Shinagawa, by map {version}")))
+use api::map_server::{Map, MapServer};
+use api::{Named, Remembered, Vehicle};
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// This version.
+    pub version: &'static str,
+    /// Who writes down what arrives.
+    pub witness: Witness,
+}
+
+/// Serves until the process ends. It calls nobody, and still has to say who it is.
+///
+/// # Errors
+///
+/// When the server can't go on.
+pub async fn serve(
+    greenlane: Greenlane,
+    places: Places,
+    incoming: TcpIncoming,
+) -> Result<(), tonic::transport::Error> {
+    Server::builder()
+        .accept_http1(true)
+        .layer(InboundLayer::new(&greenlane))
+        .layer(GrpcWebLayer::new())
+        .add_service(MapServer::new(places))
+        .serve_with_incoming(incoming)
+        .await
+}
+
+#[tonic::async_trait]
+impl Map for Places {
+    async fn place(&self, request: Request<Vehicle>) -> Result<Response<Named>, Status> {
+        self.saw("Place", &request);
+        let place = format!("Shinagawa, by map {}", self.version);
+        Ok(Response::new(Named { place }))
+    }
+
+    async fn remember(&self, request: Request<Vehicle>) -> Result<Response<Remembered>, Status> {
+        self.saw("Remember", &request);
+        Ok(Response::new(Remembered {}))
+    }
+}
+
+impl Places {
+    fn saw(&self, call: &'static str, request: &Request<Vehicle>) {
+        let told = request.metadata().get("x-preview").map(|value| value.as_encoded_bytes());
+        self.witness.saw(call, request.get_ref().number, told);
+    }
 }

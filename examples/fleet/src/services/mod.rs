@@ -1,6 +1,7 @@
-//! The services, each as its team would write it.
+//! The services, each as its team would write it, but for the witnesses.
 
 pub mod api;
+mod grpc_web;
 pub mod map;
 pub mod schedule;
 pub mod vehicles;
@@ -14,11 +15,11 @@ pub fn http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }
 
-/// A callee could not be reached, or answered with an error: this service answers 502.
+/// A callee could not be reached, or what it answered is of no use: this service answers 502.
 #[derive(Debug)]
-pub struct Upstream(reqwest_middleware::Error);
+pub struct Upstream(Box<dyn std::error::Error + Send + Sync>);
 
-impl<E: Into<reqwest_middleware::Error>> From<E> for Upstream {
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Upstream {
     fn from(error: E) -> Self {
         Self(error.into())
     }

@@ -1,29 +1,48 @@
-//! `fms-vehicles`: where the vehicles are. Calls `fms-map`.
+//! `fms-vehicles`, on actix-web: where the vehicles are. Calls `fms-map` by awc.
 
-use axum::extract::State;
-use axum::routing::get;
-use axum::{Json, Router};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use actix_web::error::ErrorBadGateway;
+use actix_web::web::{Data, Json, Path, get};
+use actix_web::{App, HttpRequest, HttpServer};
+use awc::{Client, Connector};
 use greenlane::Greenlane;
-use greenlane::axum::InboundLayer;
-use greenlane::reqwest::{ClientError, Outbound};
-use reqwest_middleware::ClientWithMiddleware;
+use greenlane::actix_web::{Inbound, Outbound};
 use serde::Serialize;
 
-use super::{Upstream, http};
+use super::grpc_web;
+use super::map::api::{self, Named};
+use crate::witness::Witness;
 
-/// The service with Greenlane.
+/// Serves on a free port of the loopback address, as long as the process lives. Must be called in a
+/// runtime of tokio.
 ///
 /// # Errors
 ///
-/// When the client can't be built.
-pub fn app(greenlane: &Greenlane, map: String) -> Result<Router, ClientError> {
-    let client = Outbound::new(greenlane).peer("fms-map").client(http())?;
-    Ok(routes(client, map).layer(InboundLayer::new(greenlane)))
+/// When no port can be opened.
+pub fn serve(greenlane: Greenlane, map: String, witness: Witness) -> io::Result<SocketAddr> {
+    let server = HttpServer::new(move || {
+        // awc's clients stay on their thread, so each worker has its own; as many connections as there
+        // are requests.
+        let client = Client::builder().connector(Connector::new().limit(0));
+        let client = client.wrap(Outbound::new(&greenlane).peer("fms-map")).finish();
+        let state = State { client, map: map.clone(), witness: witness.clone() };
+        App::new()
+            .app_data(Data::new(state))
+            .route("/vehicles/{number}", get().to(vehicle))
+            .wrap(Inbound::new(&greenlane))
+    });
+    let server = server.workers(1).disable_signals().bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = server.addrs().first().copied().ok_or_else(|| io::Error::other("no address"))?;
+    tokio::spawn(server.run());
+    Ok(address)
 }
 
-/// The service itself.
-pub fn routes(client: ClientWithMiddleware, map: String) -> Router {
-    Router::new().route("/vehicles", get(vehicles)).with_state((client, map))
+struct State {
+    client: Client,
+    map: String,
+    witness: Witness,
 }
 
 #[derive(Serialize)]
@@ -32,9 +51,16 @@ struct Vehicle {
     place: String,
 }
 
-async fn vehicles(
-    State((client, map)): State<(ClientWithMiddleware, String)>,
-) -> Result<Json<Vec<Vehicle>>, Upstream> {
-    let place = client.get(map).send().await?.error_for_status()?.text().await?;
-    Ok(Json(vec![Vehicle { id: 7, place }]))
+async fn vehicle(
+    number: Path<u32>,
+    state: Data<State>,
+    request: HttpRequest,
+) -> actix_web::Result<Json<Vehicle>> {
+    let id = number.into_inner();
+    let told = request.headers().get("x-preview").map(|value| value.as_bytes());
+    state.witness.saw("vehicle", id, told);
+    let url = format!("{}/fms.map.v1.Map/Place", state.map);
+    let asked = grpc_web::call(&state.client, &url, &api::Vehicle { number: id }).await;
+    let Named { place } = asked.map_err(ErrorBadGateway)?;
+    Ok(Json(Vehicle { id, place }))
 }

@@ -1,5 +1,6 @@
 //! Every adapter's harness. A new one is one file and one line.
 
+pub mod actix_web;
 pub mod axum;
 pub mod hyper_util;
 pub mod poem;
@@ -22,6 +23,8 @@ pub const ALL: &[&dyn Harness] = &[
     &tonic::Tonic::Streaming,
     &warp::Warp,
     &axum::Axum,
+    &actix_web::ActixWeb,
+    &actix_web::Awc,
     &poem::Poem,
     &salvo::Salvo,
     &reqwest::Middleware,

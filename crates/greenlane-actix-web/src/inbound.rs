@@ -1,0 +1,166 @@
+//! The server side: a middleware around an application.
+
+use std::fmt;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
+use actix_web::{Error, HttpResponse};
+use greenlane_core::{Greenlane, InScope, InboundCall, Rejection};
+use pin_project_lite::pin_project;
+
+use crate::body::ScopedBody;
+use crate::errors;
+use crate::headers::{Headers, RequestHeaders};
+
+/// Takes the preview off each request, runs the application in its lane, and puts the trail on the
+/// response.
+///
+/// It goes to `App::wrap`, and works in `wrap` of scopes, resources and routes too. The scope covers the
+/// inner `call`, every poll and the drop of its future, and the response body while it streams. Readiness
+/// is passed through.
+///
+/// Where a middleware inside fails with an error, the error stays what it is, also to those who downcast
+/// it, and the response that actix makes of it has the trail. A middleware further out that makes the
+/// response by itself, with `HttpResponse::from_error`, makes one without: it asks the error's cause only.
+#[derive(Clone, Debug)]
+pub struct Inbound {
+    greenlane: Greenlane,
+}
+
+impl Inbound {
+    /// A middleware for the service of this handle.
+    pub fn new(greenlane: &Greenlane) -> Self {
+        Self { greenlane: greenlane.clone() }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Inbound
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<ScopedBody<B>>;
+    type Error = Error;
+    type Transform = InboundService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(InboundService { inner: service, greenlane: self.greenlane.clone() }))
+    }
+}
+
+/// The service of [`Inbound`].
+#[derive(Clone, Debug)]
+pub struct InboundService<S> {
+    inner: S,
+    greenlane: Greenlane,
+}
+
+impl<S, B> Service<ServiceRequest> for InboundService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<ScopedBody<B>>;
+    type Error = Error;
+    type Future = InboundFuture<S::Future, B>;
+
+    forward_ready!(inner);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let inbound = self.greenlane.extract(&mut RequestHeaders(&mut request));
+        let state = if let Some(rejection) = inbound.rejection() {
+            State::Rejected { response: Some(rejected(request, rejection, inbound)) }
+        } else if let Some(scope) = inbound.scope().cloned() {
+            // Some services do their work in `call`, others in the future: the scope is set for both.
+            let future = scope.run_sync(|| self.inner.call(request));
+            State::Scoped { future: scope.run(future), inbound: Some(inbound) }
+        } else {
+            State::Plain { future: self.inner.call(request) }
+        };
+        InboundFuture { state }
+    }
+}
+
+fn rejected<B>(
+    request: ServiceRequest,
+    rejection: Rejection,
+    inbound: InboundCall,
+) -> ServiceResponse<ScopedBody<B>> {
+    let status = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let response = HttpResponse::with_body(status, ScopedBody::at_hand(rejection.message()));
+    let (request, _) = request.into_parts();
+    let mut response = ServiceResponse::new(request, response);
+    inbound.answered(&mut Headers(response.headers_mut()));
+    response
+}
+
+pin_project! {
+    /// The future of [`InboundService`].
+    pub struct InboundFuture<F: Future, B> {
+        #[pin]
+        state: State<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F: Future, B> {
+        Plain { #[pin] future: F },
+        Scoped { #[pin] future: InScope<F>, inbound: Option<InboundCall> },
+        Rejected { response: Option<ServiceResponse<ScopedBody<B>>> },
+    }
+}
+
+impl<F, B> Future for InboundFuture<F, B>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    type Output = Result<ServiceResponse<ScopedBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Polled again after it was ready, a future may do anything but answer.
+        match self.project().state.project() {
+            StateProj::Plain { future } => {
+                let response = ready!(future.poll(cx))?;
+                Poll::Ready(Ok(response.map_body(|_, body| ScopedBody::new(body, None))))
+            }
+            StateProj::Scoped { future, inbound } => {
+                let result = ready!(future.poll(cx));
+                let Some(inbound) = inbound.take() else { return Poll::Pending };
+                Poll::Ready(match result {
+                    Ok(response) => Ok(answered(response, inbound)),
+                    Err(error) => Err(errors::answered(error, inbound)),
+                })
+            }
+            StateProj::Rejected { response } => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+            }
+        }
+    }
+}
+
+fn answered<B: MessageBody>(
+    response: ServiceResponse<B>,
+    inbound: InboundCall,
+) -> ServiceResponse<ScopedBody<B>> {
+    let scope = inbound.scope().cloned();
+    let mut response = response.map_body(|_, body| ScopedBody::new(body, scope));
+    inbound.answered(&mut Headers(response.headers_mut()));
+    response
+}
+
+impl<F: Future, B> fmt::Debug for InboundFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InboundFuture")
+    }
+}
+
+#[cfg(test)]
+mod tests;

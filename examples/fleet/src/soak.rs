@@ -1,0 +1,206 @@
+//! Many requests at once, of users and for several releases: does every call of each arrive in its lane?
+//!
+//! The plan says for each request which instances must be called in which lane; the ledger has what each
+//! of them saw. Every request asks for a vehicle of its own, so that the two can be compared without any
+//! help of Greenlane's.
+
+mod verdict;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use greenlane::Preview;
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use serde::Serialize;
+use tokio::task::JoinSet;
+
+use crate::fleet::{Answer, Faults, Fleet};
+use crate::plan::{Plan, SOAK};
+use crate::witness::Ledger;
+use verdict::{CALLS, Verdict};
+
+/// One request in so many is cancelled midway.
+const CANCELLED_ONE_IN: u32 = 10;
+/// One request in so many is a user's; the others are for one of the releases each.
+const ACTIVE_ONE_IN: u32 = 3;
+/// How long to wait for the calls that outlive an answer, before they count as missing.
+const STRAGGLERS: Duration = Duration::from_secs(30);
+/// Sockets that one request keeps open at a time, both ends of each connection, and some to spare.
+const FILES_PER_REQUEST: u64 = 32;
+
+/// What came of it; one line of JSON.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// How many were sent.
+    pub requests: u32,
+    /// How many of them the client dropped before they were answered.
+    pub cancelled: u32,
+    /// Calls that arrived in another preview than their request's, or at an instance that its lane does
+    /// not lead to.
+    pub wrong_lane: u32,
+    /// Calls that arrived without their request's preview.
+    pub lost_lane: u32,
+    /// Requests that were not answered with 200, whose trail is not as planned, or of whose calls some are
+    /// missing or too many.
+    pub errors: u32,
+    /// Answered and cancelled.
+    pub requests_per_second: u32,
+}
+
+impl Report {
+    /// Whether every call of every request was as planned.
+    pub fn is_clean(&self) -> bool {
+        self.wrong_lane == 0 && self.lost_lane == 0 && self.errors == 0
+    }
+
+    fn add(&mut self, verdict: &Verdict) {
+        self.cancelled += u32::from(verdict.cancelled);
+        self.wrong_lane += verdict.wrong_lane;
+        self.lost_lane += verdict.lost_lane;
+        self.errors += u32::from(verdict.error.is_some());
+    }
+}
+
+/// Sends so many requests to a fleet of its own, so many at a time.
+///
+/// # Errors
+///
+/// When the fleet can't be started, or the system allows too few open files.
+pub async fn run(
+    requests: u32,
+    concurrency: u32,
+    faults: Faults,
+) -> Result<Report, Box<dyn Error>> {
+    let concurrency = concurrency.min(requests);
+    allow_files(u64::from(concurrency).saturating_mul(FILES_PER_REQUEST).saturating_add(256))?;
+    let ledger = Ledger::default();
+    let fleet = Arc::new(Fleet::start(SOAK, faults, Some(ledger.clone())).await?);
+    let (next, bar) = (Arc::new(AtomicU32::new(0)), bar(requests));
+    let began = Instant::now();
+    let mut testers = JoinSet::new();
+    for _ in 0..concurrency {
+        let (fleet, ledger, next, bar) = (fleet.clone(), ledger.clone(), next.clone(), bar.clone());
+        testers.spawn(async move {
+            let mut outcomes = Vec::new();
+            loop {
+                let vehicle = next.fetch_add(1, Ordering::Relaxed);
+                if vehicle >= requests {
+                    return outcomes;
+                }
+                outcomes.push(send(&fleet, &ledger, vehicle).await);
+                bar.inc(1);
+            }
+        });
+    }
+    let outcomes: Vec<Outcome> = testers.join_all().await.into_iter().flatten().collect();
+    let took = began.elapsed();
+    bar.finish_and_clear();
+    let mut report = Report { requests, ..Report::default() };
+    report.requests_per_second = (f64::from(requests) / took.as_secs_f64()) as u32;
+    let mut faults = Vec::new();
+    for outcome in &outcomes {
+        let verdict = Verdict::of(SOAK, outcome, &ledger.seen(outcome.vehicle));
+        faults.extend(verdict.error.clone().map(|error| (outcome.vehicle, error)));
+        report.add(&verdict);
+    }
+    tell(&faults);
+    Ok(report)
+}
+
+/// What became of one request.
+#[derive(Debug)]
+struct Outcome {
+    vehicle: u32,
+    wanted: Option<Preview>,
+    ended: Ended,
+}
+
+#[derive(Debug)]
+enum Ended {
+    Answered,
+    Cancelled,
+    Failed(String),
+}
+
+/// Sends the request for one vehicle. What it wants, and whether it is cancelled, is drawn by its number,
+/// so that a run can be repeated.
+async fn send(fleet: &Fleet, ledger: &Ledger, vehicle: u32) -> Outcome {
+    let mut draw = SmallRng::seed_from_u64(u64::from(vehicle));
+    let wanted = wanted(SOAK, &mut draw);
+    let cancelled_after =
+        draw.random_ratio(1, CANCELLED_ONE_IN).then(|| draw.random_range(1..=CALLS));
+    let midway = async {
+        match cancelled_after {
+            Some(calls) => ledger.reached(vehicle, calls).await,
+            None => std::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        answer = fleet.ask(vehicle, wanted.clone()) => match answer {
+            Ok(answer) => ended(&answer),
+            Err(error) => Ended::Failed(error.to_string()),
+        },
+        () = midway => Ended::Cancelled,
+    };
+    if matches!(ended, Ended::Answered) {
+        // A task calls on after the answer: what is missing then is missing.
+        _ = tokio::time::timeout(STRAGGLERS, ledger.reached(vehicle, CALLS)).await;
+    }
+    Outcome { vehicle, wanted, ended }
+}
+
+fn wanted(plan: Plan, draw: &mut SmallRng) -> Option<Preview> {
+    if draw.random_ratio(1, ACTIVE_ONE_IN) {
+        return None;
+    }
+    let release = plan.0.get(draw.random_range(0..plan.0.len()))?;
+    release.name.parse().ok()
+}
+
+fn ended(answer: &Answer) -> Ended {
+    if answer.status != 200 {
+        return Ended::Failed(format!("status {}: {}", answer.status, answer.body));
+    }
+    match SOAK.fault(answer.wanted.as_ref(), &answer.trail) {
+        Some(fault) => Ended::Failed(fault),
+        None => Ended::Answered,
+    }
+}
+
+/// Both ends of every connection are in this process.
+fn allow_files(needed: u64) -> Result<(), Box<dyn Error>> {
+    let allowed = rlimit::increase_nofile_limit(needed)?;
+    if allowed < needed {
+        return Err(format!(
+            "the system allows {allowed} open files, and so many requests at a time need {needed}: \
+             raise the limit (`ulimit -Hn`), or lower --concurrency"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// On standard error, and there on a terminal only.
+fn bar(requests: u32) -> ProgressBar {
+    const TEMPLATE: &str = "{bar:40} {human_pos}/{human_len} requests, {per_sec}, {eta} to go";
+    let bar = ProgressBar::new(u64::from(requests));
+    bar.set_style(
+        ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar
+}
+
+/// The first few of what went wrong, to begin with.
+fn tell(faults: &[(u32, String)]) {
+    const SHOWN: usize = 10;
+    for (vehicle, fault) in faults.iter().take(SHOWN) {
+        anstream::eprintln!("fleet: the request for vehicle {vehicle}: {fault}");
+    }
+    if let Some(more) = faults.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        anstream::eprintln!("fleet: and {more} more");
+    }
+}
