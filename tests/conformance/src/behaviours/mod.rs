@@ -1,6 +1,7 @@
 //! What every adapter does.
 
 mod egress;
+mod hand_off;
 mod lanes;
 mod modes;
 mod trails;
@@ -40,6 +41,7 @@ use behaviours;
 
 /// All of them, in the order of the table.
 pub fn all() -> Vec<Behaviour> {
-    let modules = [wires::all(), lanes::all(), egress::all(), trails::all(), modes::all()];
+    let modules =
+        [wires::all(), lanes::all(), hand_off::all(), egress::all(), trails::all(), modes::all()];
     modules.into_iter().flatten().collect()
 }

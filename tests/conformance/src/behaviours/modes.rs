@@ -21,6 +21,7 @@ async fn unscoped_calls_are_counted_and_sent(harness: &'static dyn Harness) {
     assert!(world.call("fms-map", "/").await.is_ok());
     assert!(world.callee.only().lines("x-preview").is_empty());
     assert_eq!(world.greenlane.counts().unscoped(), 1);
+    assert_eq!(world.greenlane.unscoped_targets(), [("fms-map".to_owned(), 1)]);
 }
 
 async fn strict_mode_refuses_unscoped_calls_and_says_what_to_do(harness: &'static dyn Harness) {
