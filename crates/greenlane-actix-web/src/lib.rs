@@ -41,6 +41,8 @@ mod errors;
 mod extract;
 #[cfg(feature = "awc")]
 mod frozen;
+#[cfg(test)]
+mod hand_off;
 mod headers;
 mod inbound;
 #[cfg(feature = "awc")]

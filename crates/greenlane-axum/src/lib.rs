@@ -18,6 +18,8 @@
 
 mod extract;
 mod inbound;
+#[cfg(test)]
+mod websockets;
 
 pub use extract::{CurrentLane, Missing, NoPreview, Wanted};
 pub use inbound::{AxumBodies, InboundLayer};
