@@ -47,7 +47,7 @@ mod headers;
 mod inbound;
 #[cfg(feature = "awc")]
 mod outbound;
-#[cfg(all(feature = "awc", feature = "testing"))]
+#[cfg(feature = "testing")]
 pub mod testing;
 
 pub use body::ScopedBody;

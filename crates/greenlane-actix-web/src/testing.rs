@@ -1,112 +1,100 @@
 //! For tests of applications: "my handler hands the lane on", without a network.
 
-use std::future::{Ready, ready};
+#[cfg(feature = "awc")]
+mod callee;
 
-use actix_web::dev::{RequestHead, Service, always_ready};
-use actix_web::http::header::{HeaderMap, HeaderName};
-use awc::error::SendRequestError;
-use awc::middleware::Transform;
-use awc::test::TestResponse;
-use awc::{ConnectRequest, ConnectResponse};
+use actix_web::Error;
+use actix_web::body::{MessageBody, to_bytes};
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::test::TestRequest;
+use greenlane_core::testing::ask;
+use greenlane_core::{Greenlane, Lane, Preview};
 
+#[cfg(feature = "awc")]
+pub use callee::{CalleeMiddleware, CalleeService};
 pub use greenlane_core::testing::{Callee, Received};
 
-/// The innermost middleware of an awc client that calls nobody: each request is recorded by the
-/// [`Callee`] and answered with an empty 200. It is wrapped first, inside the outbound.
-///
-/// A WebSocket is recorded and then refused, since there is nobody to talk to.
-///
-/// ```
-/// use greenlane_actix_web::{Outbound, testing::{Callee, CalleeMiddleware}};
-/// use greenlane_core::Greenlane;
-///
-/// let greenlane = Greenlane::inside("fms-api").build()?;
-/// let callee = Callee::new();
-/// let client = awc::Client::builder()
-///     .wrap(CalleeMiddleware::new(&callee))
-///     .wrap(Outbound::new(&greenlane))
-///     .finish();
-/// # Ok::<(), greenlane_core::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct CalleeMiddleware(Callee);
+use crate::headers::Headers;
 
-impl CalleeMiddleware {
-    /// A middleware that ends in this callee.
-    pub fn new(callee: &Callee) -> Self {
-        Self(callee.clone())
+/// Sends `request` to the application three times, without a preview and with two different ones,
+/// reads each answer to its end, and asserts that every call it made was told the same.
+///
+/// The application is what `actix_web::test::init_service` makes. Its clients must end in the callee, and
+/// its `greenlane` must be one inside: the edge believes no request.
+///
+/// # Panics
+///
+/// When the application made no call, or one that was told something else; the message says which.
+pub async fn assert_hands_on<S, B>(
+    app: &S,
+    greenlane: &Greenlane,
+    callee: &Callee,
+    request: impl Fn() -> TestRequest,
+) where
+    S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    callee.take();
+    let previews = ["greenlane-test-1", "greenlane-test-2"];
+    let previews = previews.iter().filter_map(|name| name.parse::<Preview>().ok()).map(Lane::from);
+    for lane in std::iter::once(Lane::ACTIVE).chain(previews) {
+        let mut request = request().to_request();
+        ask(greenlane, &lane, &mut Headers(request.headers_mut()));
+        // An error is an answer too. What is called while one streams counts.
+        if let Ok(response) = app.call(request).await {
+            _ = to_bytes(response.into_body()).await;
+        }
+        callee.assert_told(greenlane, &lane);
     }
 }
 
-impl<S> Transform<S, ConnectRequest> for CalleeMiddleware {
-    type Transform = CalleeService;
-
-    fn new_transform(self, _: S) -> CalleeService {
-        CalleeService(self.0)
-    }
-}
-
-/// The service of [`CalleeMiddleware`].
-#[derive(Clone, Debug)]
-pub struct CalleeService(Callee);
-
-impl Service<ConnectRequest> for CalleeService {
-    type Response = ConnectResponse;
-    type Error = SendRequestError;
-    type Future = Ready<Result<ConnectResponse, SendRequestError>>;
-
-    always_ready!();
-
-    fn call(&self, request: ConnectRequest) -> Self::Future {
-        let (head, extra): (&RequestHead, Option<&HeaderMap>) = match &request {
-            ConnectRequest::Client(head, ..) => (head.as_ref(), head.extra_headers()),
-            ConnectRequest::Tunnel(head, _) => (head, None),
-        };
-        // As awc sends them: what a sending has of its own stands in place of what is shared.
-        let hidden = |name: &HeaderName| extra.is_some_and(|extra| extra.contains_key(name));
-        let shared = head.headers.iter().filter(|(name, _)| !hidden(name));
-        let sent = shared.chain(extra.into_iter().flatten());
-        let sent = sent.map(|(name, value)| (name.as_str(), value.as_bytes()));
-        self.0.receive(head.uri.to_string(), sent);
-        ready(match request {
-            ConnectRequest::Client(..) => {
-                Ok(ConnectResponse::Client(TestResponse::default().finish()))
-            }
-            ConnectRequest::Tunnel(..) => Err(SendRequestError::TunnelNotSupported),
-        })
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, feature = "awc"))]
 mod tests {
-    use greenlane_core::{Greenlane, HandOff, Lane};
+    use std::panic::AssertUnwindSafe;
+
+    use actix_web::test::init_service;
+    use actix_web::web::{Data, get};
+    use actix_web::{App, rt};
+    use awc::Client;
+    use futures_util::FutureExt;
 
     use super::*;
-    use crate::Outbound;
+    use crate::{Inbound, Outbound};
 
-    #[tokio::test]
-    async fn a_callee_sees_what_awc_would_have_sent() {
+    async fn hands_on(client: Data<Client>) -> &'static str {
+        _ = client.get("http://fms-map/").send().await;
+        "asked"
+    }
+
+    async fn forgets(client: Data<Client>) -> &'static str {
+        _ = rt::spawn(async move { client.get("http://fms-map/").send().await.is_ok() }).await;
+        "asked"
+    }
+
+    #[test]
+    fn a_handler_that_hands_on_passes_and_one_that_spawns_is_found() {
         let greenlane = Greenlane::inside("fms-api").build().unwrap();
         let callee = Callee::new();
-        let client = awc::Client::builder()
-            .wrap(CalleeMiddleware::new(&callee))
-            .wrap(Outbound::new(&greenlane))
-            .finish();
-        let lane = Lane::from("release-42".parse::<greenlane_core::Preview>().unwrap());
-        let frozen = client.get("http://fms-map/tiles/7").insert_header(("x-own", "shared"));
-        let frozen = frozen.freeze().unwrap();
-        let calls = async {
-            let response = frozen.extra_header(("x-own", "own")).send().await.unwrap();
-            assert_eq!(response.status(), 200);
-            assert!(client.ws("ws://fms-map/live").connect().await.is_err());
-        };
-        calls.in_lane(lane.clone()).await;
-        let received = callee.take();
-        assert_eq!(received[0].target(), "http://fms-map/tiles/7");
-        assert_eq!(received[0].lines("x-own"), [b"own"]);
-        assert_eq!(received[1].lines("x-preview"), [b"release-42"]);
-        let call = async { client.get("http://fms-map/").send().await };
-        assert!(call.in_lane(lane.clone()).await.is_ok());
-        callee.assert_told(&greenlane, &lane);
+        rt::System::new().block_on(async {
+            let client = Client::builder().wrap(CalleeMiddleware::new(&callee));
+            let client = client.wrap(Outbound::new(&greenlane)).finish();
+            let app = App::new()
+                .app_data(Data::new(client))
+                .route("/hands-on", get().to(hands_on))
+                .route("/forgets", get().to(forgets))
+                .wrap(Inbound::new(&greenlane));
+            let app = init_service(app).await;
+            let asked = |path| {
+                let request = move || TestRequest::get().uri(path);
+                AssertUnwindSafe(assert_hands_on(&app, &greenlane, &callee, request)).catch_unwind()
+            };
+            assert!(asked("/hands-on").await.is_ok());
+            let found = asked("/forgets").await.unwrap_err();
+            let found = found.downcast_ref::<String>().unwrap();
+            assert!(
+                found.contains("http://fms-map/") && found.contains("greenlane-test-1"),
+                "{found}"
+            );
+        });
     }
 }

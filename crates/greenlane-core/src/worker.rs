@@ -107,7 +107,7 @@ impl WhileActive {
         let mut tenures = self.tenures.clone();
         if tenures.wait_for(|tenure| tenure.changes != self.began).await.is_err() {
             // The handle is gone, and nobody changes the role any more.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -1,7 +1,7 @@
 //! `fms-api`, on axum: the fleet's public API. Calls `fms-vehicles` and `fms-schedule` by reqwest.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::routing::get;
 use axum::{Json, Router};
 use greenlane::Greenlane;
@@ -51,7 +51,7 @@ async fn overview(
     State((clients, settings)): State<(Clients, Settings)>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Upstream> {
-    let told = headers.get("x-preview").map(|value| value.as_bytes());
+    let told = headers.get("x-preview").map(HeaderValue::as_bytes);
     settings.witness.saw("overview", number, told);
     let vehicle = ask(&clients.vehicles, format!("{}/vehicles/{number}", settings.vehicles));
     let shifts = ask(&clients.schedule, format!("{}/vehicles/{number}/shifts", settings.schedule));

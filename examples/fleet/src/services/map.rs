@@ -2,6 +2,7 @@
 
 use greenlane::Greenlane;
 use greenlane::tower::InboundLayer;
+use tonic::metadata::MetadataValue;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -62,7 +63,7 @@ impl Map for Places {
 
 impl Places {
     fn saw(&self, call: &'static str, request: &Request<Vehicle>) {
-        let told = request.metadata().get("x-preview").map(|value| value.as_encoded_bytes());
+        let told = request.metadata().get("x-preview").map(MetadataValue::as_encoded_bytes);
         self.witness.saw(call, request.get_ref().number, told);
     }
 }

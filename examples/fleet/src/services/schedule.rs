@@ -4,7 +4,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::routing::get;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use greenlane::Greenlane;
@@ -48,7 +48,7 @@ async fn shifts(
     State((map, witness)): State<(Map, Witness)>,
     headers: HeaderMap,
 ) -> Body {
-    let told = headers.get("x-preview").map(|value| value.as_bytes());
+    let told = headers.get("x-preview").map(HeaderValue::as_bytes);
     witness.saw("shifts", number, told);
     let (ended, after) = oneshot::channel();
     greenlane::spawn(remember(map.clone(), number, after));

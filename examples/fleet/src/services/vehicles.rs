@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use actix_web::error::ErrorBadGateway;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::{Data, Json, Path, get};
 use actix_web::{App, HttpRequest, HttpServer};
 use awc::{Client, Connector};
@@ -57,7 +58,7 @@ async fn vehicle(
     request: HttpRequest,
 ) -> actix_web::Result<Json<Vehicle>> {
     let id = number.into_inner();
-    let told = request.headers().get("x-preview").map(|value| value.as_bytes());
+    let told = request.headers().get("x-preview").map(HeaderValue::as_bytes);
     state.witness.saw("vehicle", id, told);
     let url = format!("{}/fms.map.v1.Map/Place", state.map);
     let asked = grpc_web::call(&state.client, &url, &api::Vehicle { number: id }).await;

@@ -25,7 +25,7 @@ impl Harness for HyperUtil {
     }
 
     fn serve(&self, inbounds: Vec<Greenlane>, handler: Handler) -> BoxFuture<'static, SocketAddr> {
-        let server = tower::server(inbounds, handler);
+        let server = tower::server(&inbounds, handler);
         let serve = move |stream| {
             let service = TowerToHyperService::new(server.clone());
             async move {

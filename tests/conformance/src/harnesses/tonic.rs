@@ -236,7 +236,7 @@ async fn ask(
     parts.headers.insert("content-type", HeaderValue::from_static("application/grpc"));
     parts.headers.insert("te", HeaderValue::from_static("trailers"));
     let uri = format!("http://{server}/fms.Api/Call{}", parts.uri);
-    let message = framed(body.collect().await.unwrap().to_bytes());
+    let message = framed(&body.collect().await.unwrap().to_bytes());
     let mut asked = Request::post(uri).body(Full::new(message)).unwrap();
     *asked.headers_mut() = parts.headers;
     let (parts, body) = client.request(asked).await?.into_parts();
@@ -245,7 +245,7 @@ async fn ask(
 }
 
 /// Length-prefixed, as gRPC sends messages: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
-fn framed(body: Bytes) -> Bytes {
+fn framed(body: &Bytes) -> Bytes {
     let mut frame = BytesMut::new();
     frame.put_u8(0);
     frame.put_u32(u32::try_from(body.encoded_len()).unwrap());

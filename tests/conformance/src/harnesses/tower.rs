@@ -42,7 +42,7 @@ pub type Server = BoxCloneSyncService<Request<Incoming>, Response<ReplyBody>, In
 
 /// The handler on hyper, with tower's layers around it.
 pub async fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
-    let server = server(inbounds, handler);
+    let server = server(&inbounds, handler);
     let serve = move |stream| {
         let service = TowerToHyperService::new(server.clone());
         async move {
@@ -54,7 +54,7 @@ pub async fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
 }
 
 /// The handler as a service, with tower's layers around it.
-pub fn server(inbounds: Vec<Greenlane>, handler: Handler) -> Server {
+pub fn server(inbounds: &[Greenlane], handler: Handler) -> Server {
     let mut server: Server = BoxCloneSyncService::new(service_fn(move |request| {
         let handler = handler.clone();
         async move { Ok(handler(whole(request).await).await.map(Reply::into_body)) }
