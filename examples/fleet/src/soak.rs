@@ -96,7 +96,8 @@ pub async fn run(
             }
         });
     }
-    let outcomes: Vec<Outcome> = testers.join_all().await.into_iter().flatten().collect();
+    let mut outcomes: Vec<Outcome> = testers.join_all().await.into_iter().flatten().collect();
+    outcomes.sort_unstable_by_key(|outcome| outcome.vehicle);
     let took = began.elapsed();
     bar.finish_and_clear();
     let mut report = Report { requests, ..Report::default() };

@@ -111,6 +111,9 @@ fn wrong_usage_is_2_and_says_what_is_accepted() {
         (&["--break", "nobody"], "fms-schedule"),
         (&["--stop", "fms-vehicles"], "fms-api, fms-map"),
         (&["--nonsense"], "--help"),
+        (&["--requests", "5"], "--soak"),
+        (&["--soak", "--json"], "--json"),
+        (&["--soak", "--requests", "0"], "1.."),
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2));
@@ -156,5 +159,36 @@ async fn what_is_called_while_streaming_and_after_it_reaches_the_preview() {
             assert_eq!(call.told.as_deref(), wanted, "{}", call.call);
             assert_eq!(call.release, wanted.filter(|name| *name == RELEASE), "{}", call.call);
         }
+    }
+}
+
+/// The line that the soak prints, and nothing else.
+fn soak(args: &[&str]) -> (Option<i32>, Value, String) {
+    let soak = ["--soak", "--requests", "300", "--concurrency", "32"];
+    let output = run(&[&soak, args].concat());
+    let line = text(&output.stdout);
+    assert_eq!(line.lines().count(), 1, "{line}");
+    (output.status.code(), serde_json::from_str(&line).unwrap(), text(&output.stderr))
+}
+
+#[test]
+fn under_load_no_request_ends_up_in_anothers_lane() {
+    let (status, report, errors) = soak(&[]);
+    assert_eq!((status, &*errors), (Some(0), ""), "{report}");
+    for count in ["wrong_lane", "lost_lane", "errors"] {
+        assert_eq!(report[count], 0, "{count}");
+    }
+    assert_eq!(report["requests"], 300);
+    assert!(report["cancelled"].as_u64().unwrap() > 0, "{report}");
+    assert!(report["requests_per_second"].as_u64().unwrap() > 0, "{report}");
+}
+
+#[test]
+fn the_soak_finds_a_service_that_loses_the_lane() {
+    for service in ["fms-vehicles", "fms-schedule"] {
+        let (status, report, errors) = soak(&["--break", service]);
+        assert_eq!(status, Some(1));
+        assert!(report["lost_lane"].as_u64().unwrap() > 0, "{report}");
+        assert!(errors.contains(service) && errors.contains("more"), "{errors}");
     }
 }

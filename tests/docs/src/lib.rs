@@ -15,3 +15,7 @@ mod wire_format {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/adding-an-adapter.md")]
 mod adding_an_adapter {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/lost-lanes.md")]
+mod lost_lanes {}
