@@ -5,16 +5,17 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, PathAndQuery, Scheme};
-use axum::http::{HeaderMap, StatusCode, Uri, Version};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::TcpListener;
 
 /// Headers of one connection, RFC 9110, section 7.6.1: not to be forwarded.
@@ -45,8 +46,13 @@ pub struct Rules {
 ///
 /// When no port can be opened.
 pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
-    let http1 = Client::builder(TokioExecutor::new()).build_http();
-    let http2 = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    // Shorter than any of the services keeps an idle connection.
+    let mut http1 = Client::builder(TokioExecutor::new());
+    http1.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(2));
+    // Every cancelled call is a stream that is reset; the defaults are for strangers.
+    let mut http2 = Client::builder(TokioExecutor::new());
+    http2.http2_only(true).http2_max_concurrent_reset_streams(4096);
+    let (http1, http2) = (http1.build_http(), http2.build_http());
     let balancer = Balancer { rules, http1, http2 };
     let app = Router::new().fallback(forward).with_state(Arc::new(balancer));
     serve(app).await
@@ -64,8 +70,13 @@ pub async fn serve(app: Router) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// Takes off what belongs to one connection.
+/// Takes off what belongs to one connection, and what its `Connection` header names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named = headers.get_all("connection").iter().filter_map(|line| line.to_str().ok());
+    let named = named.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok());
+    for name in named.collect::<Vec<HeaderName>>() {
+        headers.remove(name);
+    }
     for name in HOP_BY_HOP {
         headers.remove(name);
     }

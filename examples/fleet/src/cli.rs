@@ -42,12 +42,16 @@ pub struct Cli {
     pub soak: bool,
 
     /// How many requests the soak sends
-    #[arg(long, requires = "soak", value_name = "N", default_value_t = 20_000, value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, requires = "soak", value_name = "N", default_value_t = 20_000, value_parser = value_parser!(u32).range(1..=100_000_000))]
     pub requests: u32,
 
     /// How many of them at a time
     #[arg(long, requires = "soak", value_name = "C", default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
     pub concurrency: u32,
+
+    /// Let a task of fms-schedule run in the lane of another request, to see that the soak finds it
+    #[arg(long, requires = "soak")]
+    pub leak: bool,
 }
 
 const EXAMPLES: &str = "\

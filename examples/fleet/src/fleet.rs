@@ -25,6 +25,8 @@ pub struct Faults {
     pub broken: Option<Service>,
     /// This service's preview is down behind its rule.
     pub stopped: Option<Service>,
+    /// A task of `fms-schedule` runs in the lane of another request.
+    pub leaky: bool,
 }
 
 /// The running fleet. It lives as long as the process.
@@ -36,6 +38,8 @@ pub struct Fleet {
     pub edge: String,
     /// Every other address, with what is there.
     pub addresses: Vec<(String, SocketAddr)>,
+    /// The handles of all instances, to ask what they counted.
+    pub handles: Vec<Greenlane>,
     client: reqwest::Client,
     _closed: Vec<TcpSocket>,
 }
@@ -43,6 +47,8 @@ pub struct Fleet {
 /// An answer of the fleet to one request.
 #[derive(Debug)]
 pub struct Answer {
+    /// The vehicle that was asked for.
+    pub vehicle: u32,
     /// The preview that was asked for.
     pub wanted: Option<Preview>,
     /// The response's status.
@@ -70,8 +76,8 @@ impl Fleet {
         let edge = edge::app(starting.url(Service::FmsApi), key.clone())?;
         let edge = format!("http://{}", balancer::serve(edge).await?);
         let client = http().build()?;
-        let Starting { addresses, closed, .. } = starting;
-        Ok(Self { key, edge, addresses, client, _closed: closed })
+        let Starting { addresses, handles, closed, .. } = starting;
+        Ok(Self { key, edge, addresses, handles, client, _closed: closed })
     }
 
     /// Sends a tester's request for a vehicle, or a user's where no preview is wanted.
@@ -103,7 +109,7 @@ impl Fleet {
         let response = self.client.get(url).headers(headers).send().await?;
         let trail = Trail::of(response.headers()).transpose()?.unwrap_or_default();
         let status = response.status().as_u16();
-        Ok(Answer { wanted, status, trail, body: response.text().await? })
+        Ok(Answer { vehicle, wanted, status, trail, body: response.text().await? })
     }
 }
 
@@ -116,6 +122,7 @@ struct Starting {
     faults: Faults,
     ledger: Option<Ledger>,
     urls: HashMap<Service, String>,
+    handles: Vec<Greenlane>,
     closed: Vec<TcpSocket>,
     addresses: Vec<(String, SocketAddr)>,
 }
@@ -146,7 +153,7 @@ impl Starting {
     }
 
     async fn instance(
-        &self,
+        &mut self,
         service: Service,
         release: Option<&'static str>,
         version: &'static str,
@@ -158,6 +165,7 @@ impl Starting {
         };
         // What runs without Greenlane is on the wire what runs with it switched off.
         let greenlane = greenlane.enabled(self.faults.broken != Some(service)).build()?;
+        self.handles.push(greenlane.clone());
         let witness = Witness { ledger: self.ledger.clone(), service, release };
         match service {
             Service::FmsApi => {
@@ -177,7 +185,8 @@ impl Starting {
             }
             Service::FmsSchedule => {
                 let map = self.url(Service::FmsMap);
-                Ok(balancer::serve(schedule::app(&greenlane, map, witness)?).await?)
+                let leaks = self.faults.leaky.then(schedule::Leaks::default);
+                Ok(balancer::serve(schedule::app(&greenlane, map, leaks, witness)?).await?)
             }
         }
     }

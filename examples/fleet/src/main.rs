@@ -1,7 +1,7 @@
 //! `cargo run`: the whole story. See `cargo run -q -- --help`.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstream::eprintln;
@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
-    let faults = Faults { broken: cli.broken, stopped: cli.stopped };
+    let faults = Faults { broken: cli.broken, stopped: cli.stopped, leaky: cli.leak };
     if cli.soak {
         return soak(cli.requests, cli.concurrency, faults).await;
     }
@@ -36,9 +36,11 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         answers.push(fleet.ask(VEHICLE, wanted).await?);
     }
     if cli.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&Document::of(&answers))?));
+        print(&format!("{}\n", serde_json::to_string_pretty(&Document::of(&answers))?))?;
     } else {
-        answers.iter().for_each(|answer| print(&format!("{}\n", report::tree(answer))));
+        for answer in &answers {
+            print(&format!("{}\n", report::tree(answer)))?;
+        }
     }
     let faults = answers.iter().filter_map(fault).collect::<Vec<_>>();
     for fault in &faults {
@@ -52,7 +54,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
 
 async fn soak(requests: u32, concurrency: u32, faults: Faults) -> Result<ExitCode, Box<dyn Error>> {
     let report = soak::run(requests, concurrency, faults).await?;
-    print(&format!("{}\n", serde_json::to_string(&report)?));
+    print(&format!("{}\n", serde_json::to_string(&report)?))?;
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -64,11 +66,8 @@ fn wanted(cli: &Cli) -> Result<Vec<Option<Preview>>, Box<dyn Error>> {
 
 fn fault(answer: &Answer) -> Option<String> {
     let asked = answer.wanted.as_ref().map_or("production", Preview::as_str);
-    if let Some(fault) = STORY.fault(answer.wanted.as_ref(), &answer.trail) {
-        return Some(format!("fleet: the chain for {asked} is not as planned: {fault}"));
-    }
-    let status = answer.status;
-    (status != 200).then(|| format!("fleet: the request for {asked} was answered with {status}"))
+    let fault = STORY.fault(answer)?;
+    Some(format!("fleet: the chain for {asked} is not as planned: {fault}"))
 }
 
 /// Keeps running until it is interrupted.
@@ -82,13 +81,17 @@ async fn serve(fleet: &Fleet) -> Result<(), Box<dyn Error>> {
         "\nTry:\n  curl -i -H 'x-preview: {RELEASE}' -H '{}: {key}' {url}/overview/{VEHICLE}\n",
         edge::KEY
     ));
-    print(&text);
+    print(&text)?;
     tokio::signal::ctrl_c().await?;
     Ok(())
 }
 
-/// Without colour unless it is a terminal. Whoever stops reading (`| head`) wants no more.
-fn print(text: &str) {
+/// Without colour unless it is a terminal.
+fn print(text: &str) -> io::Result<()> {
     let mut out = anstream::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever stops reading (`| head`) wants no more.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
 }

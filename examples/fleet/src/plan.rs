@@ -2,6 +2,10 @@
 
 use clap::ValueEnum;
 use greenlane::{Hop, Preview, Served, Trail};
+use serde_json::{Value, json};
+
+use crate::fleet::Answer;
+use crate::services::schedule::SHIFTS;
 
 /// The release that the story is about.
 pub const RELEASE: &str = "release-42";
@@ -93,22 +97,36 @@ impl Plan {
         })
     }
 
-    /// The release whose preview of the service answers who wants this; `None` is the active version.
-    pub fn serving(self, service: Service, wanted: Option<&Preview>) -> Option<&'static str> {
-        let wanted = wanted?;
-        let mut previews = self.previews(service).map(|(release, _)| release);
-        previews.find(|release| release.parse::<Preview>().is_ok_and(|name| name == *wanted))
+    /// The version that a release brings of a service, where it brings one.
+    pub fn brought(self, service: Service, release: &str) -> Option<&'static str> {
+        let mut previews = self.previews(service);
+        // As load balancers compare it.
+        previews.find(|(name, _)| name.eq_ignore_ascii_case(release)).map(|(_, version)| version)
     }
 
-    /// What is wrong with a trail: the first hop that is not as the plan says, in words.
-    pub fn fault(self, wanted: Option<&Preview>, trail: &Trail) -> Option<String> {
-        if wanted.is_none() {
+    /// The version of a service that answers who wants this.
+    fn version(self, service: Service, wanted: Option<&Preview>) -> &'static str {
+        let brought = wanted.and_then(|wanted| self.brought(service, wanted.as_str()));
+        brought.unwrap_or(service.active_version())
+    }
+
+    /// What is wrong with an answer: the first thing that is not as the plan says, in words.
+    pub fn fault(self, answer: &Answer) -> Option<String> {
+        let wanted = answer.wanted.as_ref();
+        let fault = self.trails_fault(wanted, &answer.trail);
+        let status = (answer.status != 200)
+            .then(|| format!("it was answered with {}: {}", answer.status, answer.body));
+        fault.or(status).or_else(|| self.bodys_fault(answer.vehicle, wanted, &answer.body))
+    }
+
+    fn trails_fault(self, wanted: Option<&Preview>, trail: &Trail) -> Option<String> {
+        let Some(release) = wanted.map(Preview::as_str) else {
             let hop = trail.hops().first()?;
             return Some(format!("{} answers a production request with a trail", hop.service()));
-        }
+        };
         let mut hops = trail.hops().iter();
         for (service, depth) in CALLS {
-            let brought = self.serving(service, wanted).is_some();
+            let brought = self.brought(service, release).is_some();
             let served = if brought { Served::Preview } else { Served::Active };
             let name = service.name();
             let Some(hop) = hops.next() else {
@@ -125,9 +143,27 @@ impl Plan {
             if hop.served() != served {
                 return Some(explain(hop, served));
             }
+            let (found, version) = (hop.version(), self.version(service, wanted));
+            if found != Some(version) {
+                return Some(format!("{name} is version {found:?}, and should be {version}"));
+            }
         }
         hops.next()
             .map(|hop| format!("{} is in the trail, and nobody should call it", hop.service()))
+    }
+
+    /// The answer itself says which versions made it, without any help of Greenlane's.
+    fn bodys_fault(self, vehicle: u32, wanted: Option<&Preview>, body: &str) -> Option<String> {
+        let place = format!("Shinagawa, by map {}", self.version(Service::FmsMap, wanted));
+        let shift =
+            |(from, to)| json!({ "vehicle": vehicle, "from": from, "to": to, "place": place });
+        let expected = json!({
+            "api": self.version(Service::FmsApi, wanted),
+            "vehicle": { "id": vehicle, "place": place },
+            "shifts": SHIFTS.map(shift),
+        });
+        let found = serde_json::from_str::<Value>(body).ok();
+        (found.as_ref() != Some(&expected)).then(|| format!("{body} should be {expected}"))
     }
 }
 
@@ -151,43 +187,60 @@ fn explain(hop: &Hop, expected: Served) -> String {
 mod tests {
     use super::*;
 
-    fn fault_of(trail: &str) -> Option<String> {
-        let wanted = RELEASE.parse().unwrap();
-        STORY.fault(Some(&wanted), &Trail::parse(trail.as_bytes()).unwrap())
+    fn answer(wanted: Option<&str>, trail: &str) -> Answer {
+        let wanted: Option<Preview> = wanted.map(|name| name.parse().unwrap());
+        let trail = Trail::parse(trail.as_bytes()).unwrap();
+        let api = STORY.version(Service::FmsApi, wanted.as_ref());
+        let place =
+            format!("Shinagawa, by map {}", STORY.version(Service::FmsMap, wanted.as_ref()));
+        let shift = |(from, to)| json!({ "vehicle": 7, "from": from, "to": to, "place": place });
+        let vehicle = json!({ "id": 7, "place": place });
+        let body = json!({ "api": api, "vehicle": vehicle, "shifts": SHIFTS.map(shift) });
+        Answer { vehicle: 7, wanted, status: 200, body: body.to_string(), trail }
     }
 
+    fn fault_of(trail: &str) -> Option<String> {
+        STORY.fault(&answer(Some(RELEASE), trail))
+    }
+
+    const PLANNED: &str = "fms-api;served=preview;version=\"1.9.0\", \
+        fms-vehicles;d=1;served=active;version=\"3.0.1\", fms-map;d=2;served=preview;version=\"2.5.0\", \
+        fms-schedule;d=1;served=active;version=\"1.1.5\"";
+
     #[test]
-    fn a_trail_as_planned_has_no_fault() {
-        let trail = "fms-api;served=preview, fms-vehicles;d=1;served=active, \
-                     fms-map;d=2;served=preview, fms-schedule;d=1;served=active";
-        assert_eq!(fault_of(trail), None);
-        assert_eq!(STORY.fault(None, &Trail::default()), None);
+    fn an_answer_as_planned_has_no_fault() {
+        assert_eq!(fault_of(PLANNED), None);
+        assert_eq!(STORY.fault(&answer(None, "")), None);
     }
 
     #[test]
     fn every_other_trail_names_the_hop() {
         for (trail, hop) in [
-            ("", "fms-api is missing"),
-            ("fms-api;served=active", "fms-api should be preview and is active"),
-            ("fms-api;served=preview, fms-schedule;d=1;served=active", "fms-vehicles is missing"),
-            (
-                "fms-api;served=preview, fms-vehicles;d=1;served=active, fms-map;d=2;served=preview, \
-                 fms-schedule;d=1;served=active, fms-billing;d=1;served=active",
-                "fms-billing is in the trail",
-            ),
+            (String::new(), "fms-api is missing"),
+            ("fms-api;served=active".to_owned(), "fms-api should be preview and is active"),
+            (PLANNED.replace("fms-vehicles;d=1", "fms-schedule;d=1"), "fms-vehicles is missing"),
+            (PLANNED.replace("2.5.0", "2.6.0"), "fms-map is version Some(\"2.6.0\")"),
+            (format!("{PLANNED}, fms-billing;d=1;served=active"), "fms-billing is in the trail"),
         ] {
-            let fault = fault_of(trail).unwrap();
+            let fault = fault_of(&trail).unwrap();
             assert!(fault.starts_with(hop), "{fault}");
         }
-        assert!(STORY.fault(None, &Trail::parse(b"fms-api;served=active").unwrap()).is_some());
+        assert!(STORY.fault(&answer(None, "fms-api;served=active")).is_some());
+    }
+
+    #[test]
+    fn an_answer_made_by_other_versions_has_a_fault_whatever_the_trail_says() {
+        let mut answer = answer(Some(RELEASE), PLANNED);
+        answer.body = answer.body.replacen("by map 2.5.0", "by map 2.4.0", 1);
+        assert!(STORY.fault(&answer).unwrap().contains("should be"));
+        answer.status = 502;
+        assert!(STORY.fault(&answer).unwrap().contains("502"));
     }
 
     #[test]
     fn each_release_is_served_where_it_brings_a_preview() {
-        let wanted = |name: &str| Some(name.parse::<Preview>().unwrap());
-        let map = |name| SOAK.serving(Service::FmsMap, wanted(name).as_ref());
-        assert_eq!(map("Release-42"), Some("release-42"));
+        let map = |release| SOAK.brought(Service::FmsMap, release);
+        assert_eq!(map("Release-42"), Some("2.5.0"));
         assert_eq!((map("release-43"), map("release-7"), map("other")), (None, None, None));
-        assert_eq!(SOAK.serving(Service::FmsMap, None), None);
     }
 }

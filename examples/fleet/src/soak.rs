@@ -11,15 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use greenlane::Preview;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::fleet::{Answer, Faults, Fleet};
-use crate::plan::{Plan, SOAK};
+use crate::fleet::{Faults, Fleet};
+use crate::plan::SOAK;
 use crate::witness::Ledger;
 use verdict::{CALLS, Verdict};
 
@@ -27,8 +26,11 @@ use verdict::{CALLS, Verdict};
 const CANCELLED_ONE_IN: u32 = 10;
 /// One request in so many is a user's; the others are for one of the releases each.
 const ACTIVE_ONE_IN: u32 = 3;
-/// How long to wait for the calls that outlive an answer, before they count as missing.
-const STRAGGLERS: Duration = Duration::from_secs(30);
+/// How long to wait for an answer, and for the calls that outlive it.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What Greenlane may count here: calls after the answer's head are part of the plan, and lost lanes are
+/// reported as such.
+const MAY_BE: [&str; 2] = ["late_calls", "unscoped"];
 /// Sockets that one request keeps open at a time, both ends of each connection, and some to spare.
 const FILES_PER_REQUEST: u64 = 32;
 
@@ -44,8 +46,8 @@ pub struct Report {
     pub wrong_lane: u32,
     /// Calls that arrived without their request's preview.
     pub lost_lane: u32,
-    /// Requests that were not answered with 200, whose trail is not as planned, or of whose calls some are
-    /// missing or too many.
+    /// Requests that were not answered with 200, whose answer or trail is not as planned, or of whose calls
+    /// some are missing or too many; panics; and what Greenlane counted that should not be.
     pub errors: u32,
     /// Answered and cancelled.
     pub requests_per_second: u32,
@@ -55,6 +57,21 @@ impl Report {
     /// Whether every call of every request was as planned.
     pub fn is_clean(&self) -> bool {
         self.wrong_lane == 0 && self.lost_lane == 0 && self.errors == 0
+    }
+
+    /// What Greenlane itself noticed at the services: a user's call that lost its scope looks right from
+    /// outside. Each of these counts is of calls.
+    fn add_counts(&mut self, fleet: &Fleet, faults: &mut Vec<String>) {
+        for greenlane in &fleet.handles {
+            let counts = greenlane.counts();
+            let few = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+            self.lost_lane = self.lost_lane.saturating_add(few(counts.unscoped()));
+            let never = counts.iter().filter(|(name, count)| *count > 0 && !MAY_BE.contains(name));
+            for (name, count) in never {
+                self.errors = self.errors.saturating_add(few(count));
+                faults.push(format!("{greenlane:?} counted {name}: {count}"));
+            }
+        }
     }
 
     fn add(&mut self, verdict: &Verdict) {
@@ -77,6 +94,7 @@ pub async fn run(
 ) -> Result<Report, Box<dyn Error>> {
     let concurrency = concurrency.min(requests);
     allow_files(u64::from(concurrency).saturating_mul(FILES_PER_REQUEST).saturating_add(256))?;
+    let panics = count_panics();
     let ledger = Ledger::default();
     let fleet = Arc::new(Fleet::start(SOAK, faults, Some(ledger.clone())).await?);
     let (next, bar) = (Arc::new(AtomicU32::new(0)), bar(requests));
@@ -97,26 +115,45 @@ pub async fn run(
         });
     }
     let mut outcomes: Vec<Outcome> = testers.join_all().await.into_iter().flatten().collect();
-    outcomes.sort_unstable_by_key(|outcome| outcome.vehicle);
     let took = began.elapsed();
     bar.finish_and_clear();
+    outcomes.sort_unstable_by_key(|outcome| outcome.vehicle);
+    stragglers(&outcomes, &ledger).await;
     let mut report = Report { requests, ..Report::default() };
     report.requests_per_second = (f64::from(requests) / took.as_secs_f64()) as u32;
     let mut faults = Vec::new();
     for outcome in &outcomes {
         let verdict = Verdict::of(SOAK, outcome, &ledger.seen(outcome.vehicle));
-        faults.extend(verdict.error.clone().map(|error| (outcome.vehicle, error)));
+        if let Some(error) = &verdict.error {
+            faults.push(format!("the request for vehicle {}: {error}", outcome.vehicle));
+        }
         report.add(&verdict);
     }
+    report.add_counts(&fleet, &mut faults);
+    report.errors = report.errors.saturating_add(panics.load(Ordering::Relaxed));
     tell(&faults);
     Ok(report)
+}
+
+/// What outlives its request is waited for: tasks that call on after the answer, and what a cancelled
+/// request has still on its way.
+async fn stragglers(outcomes: &[Outcome], ledger: &Ledger) {
+    let answered = outcomes.iter().filter(|outcome| matches!(outcome.ended, Ended::Answered));
+    let all = async {
+        for outcome in answered {
+            ledger.reached(outcome.vehicle, CALLS).await;
+        }
+        ledger.quiet(Duration::from_millis(500)).await;
+    };
+    // What is missing then is missing.
+    _ = tokio::time::timeout(PATIENCE, all).await;
 }
 
 /// What became of one request.
 #[derive(Debug)]
 struct Outcome {
     vehicle: u32,
-    wanted: Option<Preview>,
+    wanted: Option<&'static str>,
     ended: Ended,
 }
 
@@ -131,7 +168,7 @@ enum Ended {
 /// so that a run can be repeated.
 async fn send(fleet: &Fleet, ledger: &Ledger, vehicle: u32) -> Outcome {
     let mut draw = SmallRng::seed_from_u64(u64::from(vehicle));
-    let wanted = wanted(SOAK, &mut draw);
+    let wanted = wanted(&mut draw);
     let cancelled_after =
         draw.random_ratio(1, CANCELLED_ONE_IN).then(|| draw.random_range(1..=CALLS));
     let midway = async {
@@ -141,35 +178,42 @@ async fn send(fleet: &Fleet, ledger: &Ledger, vehicle: u32) -> Outcome {
         }
     };
     let ended = tokio::select! {
-        answer = fleet.ask(vehicle, wanted.clone()) => match answer {
-            Ok(answer) => ended(&answer),
-            Err(error) => Ended::Failed(error.to_string()),
+        ended = tokio::time::timeout(PATIENCE, ask(fleet, vehicle, wanted)) => match ended {
+            Ok(Ok(())) => Ended::Answered,
+            Ok(Err(error)) => Ended::Failed(error.to_string()),
+            Err(_) => Ended::Failed("it was not answered".to_owned()),
         },
         () = midway => Ended::Cancelled,
     };
-    if matches!(ended, Ended::Answered) {
-        // A task calls on after the answer: what is missing then is missing.
-        _ = tokio::time::timeout(STRAGGLERS, ledger.reached(vehicle, CALLS)).await;
-    }
     Outcome { vehicle, wanted, ended }
 }
 
-fn wanted(plan: Plan, draw: &mut SmallRng) -> Option<Preview> {
+async fn ask(
+    fleet: &Fleet,
+    vehicle: u32,
+    wanted: Option<&'static str>,
+) -> Result<(), Box<dyn Error>> {
+    let wanted = wanted.map(str::parse).transpose()?;
+    let answer = fleet.ask(vehicle, wanted).await?;
+    SOAK.fault(&answer).map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+fn wanted(draw: &mut SmallRng) -> Option<&'static str> {
     if draw.random_ratio(1, ACTIVE_ONE_IN) {
         return None;
     }
-    let release = plan.0.get(draw.random_range(0..plan.0.len()))?;
-    release.name.parse().ok()
+    SOAK.0.get(draw.random_range(0..SOAK.0.len())).map(|release| release.name)
 }
 
-fn ended(answer: &Answer) -> Ended {
-    if answer.status != 200 {
-        return Ended::Failed(format!("status {}: {}", answer.status, answer.body));
-    }
-    match SOAK.fault(answer.wanted.as_ref(), &answer.trail) {
-        Some(fault) => Ended::Failed(fault),
-        None => Ended::Answered,
-    }
+/// Of every task: also of those that nobody waits for, as after a cancellation.
+fn count_panics() -> Arc<AtomicU32> {
+    let (panics, before) = (Arc::new(AtomicU32::new(0)), std::panic::take_hook());
+    let counted = panics.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        before(panic);
+    }));
+    panics
 }
 
 /// Both ends of every connection are in this process.
@@ -196,10 +240,10 @@ fn bar(requests: u32) -> ProgressBar {
 }
 
 /// The first few of what went wrong, to begin with.
-fn tell(faults: &[(u32, String)]) {
+fn tell(faults: &[String]) {
     const SHOWN: usize = 10;
-    for (vehicle, fault) in faults.iter().take(SHOWN) {
-        anstream::eprintln!("fleet: the request for vehicle {vehicle}: {fault}");
+    for fault in faults.iter().take(SHOWN) {
+        anstream::eprintln!("fleet: {fault}");
     }
     if let Some(more) = faults.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         anstream::eprintln!("fleet: and {more} more");

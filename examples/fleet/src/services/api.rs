@@ -1,7 +1,7 @@
 //! `fms-api`, on axum: the fleet's public API. Calls `fms-vehicles` and `fms-schedule` by reqwest.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderMap;
 use axum::routing::get;
 use axum::{Json, Router};
 use greenlane::Greenlane;
@@ -11,7 +11,7 @@ use reqwest::Response;
 use reqwest_middleware::ClientWithMiddleware;
 use serde_json::{Value, json};
 
-use super::{Upstream, http};
+use super::{Upstream, http, lines};
 use crate::witness::Witness;
 
 /// Where the callees are, and what this version says of itself.
@@ -51,14 +51,14 @@ async fn overview(
     State((clients, settings)): State<(Clients, Settings)>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Upstream> {
-    let told = headers.get("x-preview").map(HeaderValue::as_bytes);
-    settings.witness.saw("overview", number, told);
+    let arrival = settings.witness.saw("overview", number, |name| lines(&headers, name));
     let vehicle = ask(&clients.vehicles, format!("{}/vehicles/{number}", settings.vehicles));
     let shifts = ask(&clients.schedule, format!("{}/vehicles/{number}/shifts", settings.schedule));
     let (vehicle, shifts) = tokio::join!(vehicle, shifts);
     let vehicle: Value = vehicle?.json().await?;
     let shifts = shifts?.text().await?;
     let shifts = shifts.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>()?;
+    arrival.answered();
     Ok(Json(json!({ "api": settings.version, "vehicle": vehicle, "shifts": shifts })))
 }
 

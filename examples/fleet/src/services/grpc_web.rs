@@ -9,6 +9,8 @@ use prost::bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// The frame that holds trailers.
 const TRAILERS: u8 = 0x80;
+/// The trailer that says that all went well.
+const OK: (&str, &str) = ("grpc-status", "0");
 
 /// Calls a method with one message, and takes one back.
 ///
@@ -25,6 +27,10 @@ pub(super) async fn call<A: Message, B: Message + Default>(
     if !response.status().is_success() {
         return Err(format!("{url} answers {}", response.status()).into());
     }
+    // An answer without a message may say why in its head.
+    if let Some(status) = response.headers().get("grpc-status").filter(|status| *status != "0") {
+        return Err(format!("{url} answers with grpc-status {status:?}").into());
+    }
     unframed(response.body().await?)
 }
 
@@ -37,7 +43,7 @@ fn framed(message: &impl Message) -> Result<Bytes, Box<dyn Error>> {
 }
 
 fn unframed<M: Message + Default>(mut body: Bytes) -> Result<M, Box<dyn Error>> {
-    let mut message = None;
+    let (mut message, mut went_well) = (None, false);
     while body.remaining() >= 5 {
         let (kind, length) = (body.get_u8(), body.get_u32() as usize);
         if length > body.remaining() {
@@ -46,12 +52,14 @@ fn unframed<M: Message + Default>(mut body: Bytes) -> Result<M, Box<dyn Error>> 
         let frame = body.split_to(length);
         if kind == TRAILERS {
             let trailers = String::from_utf8_lossy(&frame).to_ascii_lowercase();
-            if !trailers.lines().any(|line| line.trim_end() == "grpc-status:0") {
+            let fields = trailers.lines().filter_map(|line| line.split_once(':'));
+            went_well = fields.map(|(name, value)| (name.trim(), value.trim())).any(|f| f == OK);
+            if !went_well {
                 return Err(trailers.into());
             }
         } else {
             message = Some(M::decode(frame)?);
         }
     }
-    message.ok_or_else(|| "the answer has no message".into())
+    message.filter(|_| went_well).ok_or_else(|| "the answer has no message, or no end".into())
 }

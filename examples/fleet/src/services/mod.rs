@@ -6,13 +6,20 @@ pub mod map;
 pub mod schedule;
 pub mod vehicles;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+
+use crate::witness;
 
 /// The settings of an HTTP client. The whole fleet is on loopback: a proxy that the environment names is
 /// not for it.
 pub fn http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
+}
+
+/// For witnesses.
+fn lines(headers: &HeaderMap, name: &str) -> Vec<String> {
+    witness::lines(headers.get_all(name).iter().map(HeaderValue::as_bytes))
 }
 
 /// A callee could not be reached, or what it answered is of no use: this service answers 502.

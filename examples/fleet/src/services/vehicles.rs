@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use actix_web::error::ErrorBadGateway;
 use actix_web::http::header::HeaderValue;
@@ -14,7 +15,9 @@ use serde::Serialize;
 
 use super::grpc_web;
 use super::map::api::{self, Named};
-use crate::witness::Witness;
+use crate::witness::{self, Witness};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Serves on a free port of the loopback address, as long as the process lives. Must be called in a
 /// runtime of tokio.
@@ -25,8 +28,9 @@ use crate::witness::Witness;
 pub fn serve(greenlane: Greenlane, map: String, witness: Witness) -> io::Result<SocketAddr> {
     let server = HttpServer::new(move || {
         // awc's clients stay on their thread, so each worker has its own; as many connections as there
-        // are requests.
-        let client = Client::builder().connector(Connector::new().limit(0));
+        // are requests, and the patience that they need where there are many.
+        let connector = Connector::new().limit(0).timeout(PATIENCE);
+        let client = Client::builder().connector(connector).timeout(PATIENCE);
         let client = client.wrap(Outbound::new(&greenlane).peer("fms-map")).finish();
         let state = State { client, map: map.clone(), witness: witness.clone() };
         App::new()
@@ -34,7 +38,12 @@ pub fn serve(greenlane: Greenlane, map: String, witness: Witness) -> io::Result<
             .route("/vehicles/{number}", get().to(vehicle))
             .wrap(Inbound::new(&greenlane))
     });
-    let server = server.workers(1).disable_signals().bind((Ipv4Addr::LOCALHOST, 0))?;
+    // Or a handler goes on when its client has gone.
+    let server = server
+        .workers(1)
+        .h1_allow_half_closed(false)
+        .disable_signals()
+        .bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = server.addrs().first().copied().ok_or_else(|| io::Error::other("no address"))?;
     tokio::spawn(server.run());
     Ok(address)
@@ -58,10 +67,12 @@ async fn vehicle(
     request: HttpRequest,
 ) -> actix_web::Result<Json<Vehicle>> {
     let id = number.into_inner();
-    let told = request.headers().get("x-preview").map(HeaderValue::as_bytes);
-    state.witness.saw("vehicle", id, told);
+    let arrival = state.witness.saw("vehicle", id, |name| {
+        witness::lines(request.headers().get_all(name).map(HeaderValue::as_bytes))
+    });
     let url = format!("{}/fms.map.v1.Map/Place", state.map);
     let asked = grpc_web::call(&state.client, &url, &api::Vehicle { number: id }).await;
     let Named { place } = asked.map_err(ErrorBadGateway)?;
+    arrival.answered();
     Ok(Json(Vehicle { id, place }))
 }

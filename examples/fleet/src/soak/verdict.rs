@@ -1,7 +1,5 @@
 //! Compares what a request's callees saw with the plan.
 
-use greenlane::Preview;
-
 use super::{Ended, Outcome};
 use crate::plan::{Plan, Service};
 use crate::services::schedule::SHIFTS;
@@ -31,39 +29,59 @@ pub(super) struct Verdict {
 
 impl Verdict {
     pub(super) fn of(plan: Plan, outcome: &Outcome, seen: &[Seen]) -> Self {
-        let wanted = outcome.wanted.as_ref();
-        let mut verdict = Self::default();
+        let wanted = outcome.wanted;
+        let mut verdict = Self { error: miscounted(outcome, seen), ..Self::default() };
         for call in seen {
-            match (&call.told, wanted) {
-                (None, Some(_)) => verdict.lost_lane += 1,
-                (told, wanted) if !is_told(told.as_deref(), wanted) => verdict.wrong_lane += 1,
-                _ if call.release != plan.serving(call.service, wanted) => verdict.wrong_lane += 1,
-                _ => {}
+            match told(call) {
+                Told::Nothing if wanted.is_some() => verdict.lost_lane += 1,
+                Told::Nothing if call.release.is_none() => {}
+                Told::One(release) if Some(release) == wanted && is_right(plan, call, release) => {}
+                _ => verdict.wrong_lane += 1,
             }
         }
         match &outcome.ended {
             Ended::Cancelled => verdict.cancelled = true,
             Ended::Failed(why) => verdict.error = Some(why.clone()),
-            Ended::Answered => verdict.error = miscounted(seen),
+            Ended::Answered => {}
         }
         verdict
     }
 }
 
-fn is_told(told: Option<&str>, wanted: Option<&Preview>) -> bool {
-    match (told, wanted) {
-        (None, None) => true,
-        (Some(told), Some(wanted)) => told == wanted.as_str(),
-        _ => false,
+/// What a call was told, by all that it could be told by.
+enum Told<'a> {
+    Nothing,
+    One(&'a str),
+    /// Not the same everywhere, or more than once.
+    Mixed,
+}
+
+fn told(call: &Seen) -> Told<'_> {
+    match (&call.header[..], &call.baggage[..], call.lane.as_deref()) {
+        // No scope: the service runs without Greenlane.
+        ([], [], None | Some("active")) => Told::Nothing,
+        ([header], [baggage], lane)
+            if baggage.strip_prefix("preview=") == Some(header)
+                && lane.is_none_or(|lane| lane == header) =>
+        {
+            Told::One(header)
+        }
+        _ => Told::Mixed,
     }
 }
 
-/// An answered request makes all of its calls, and each once.
-fn miscounted(seen: &[Seen]) -> Option<String> {
+/// Whether it arrived at the instance that the release leads to.
+fn is_right(plan: Plan, call: &Seen, release: &str) -> bool {
+    call.release == plan.brought(call.service, release).map(|_| release)
+}
+
+/// An answered request makes all of its calls, and each once; a cancelled one makes none more often.
+fn miscounted(outcome: &Outcome, seen: &[Seen]) -> Option<String> {
+    let answered = matches!(outcome.ended, Ended::Answered);
     let wrong = CALLED.iter().find_map(|(name, service, expected)| {
         let calls = seen.iter().filter(|call| call.call == *name && call.service == *service);
         let calls = calls.count();
-        (calls != *expected).then(|| {
+        (calls > *expected || (answered && calls < *expected)).then(|| {
             format!("{} saw {name} {calls} times, and should {expected} times", service.name())
         })
     });
@@ -77,62 +95,86 @@ mod tests {
     use super::*;
     use crate::plan::SOAK;
 
-    fn outcome(wanted: Option<&str>, ended: Ended) -> Outcome {
-        Outcome { vehicle: 7, wanted: wanted.map(|name| name.parse().unwrap()), ended }
+    fn outcome(wanted: Option<&'static str>, ended: Ended) -> Outcome {
+        Outcome { vehicle: 7, wanted, ended }
     }
 
     /// All calls of one request, as planned.
-    fn planned(wanted: Option<&str>) -> Vec<Seen> {
-        let preview = wanted.map(|name| name.parse().unwrap());
+    fn planned(wanted: Option<&'static str>) -> Vec<Seen> {
         let calls = CALLED.iter().flat_map(|call| std::iter::repeat_n(call, call.2));
         let seen = calls.map(|(call, service, _)| Seen {
             call,
             service: *service,
-            release: SOAK.serving(*service, preview.as_ref()),
-            told: wanted.map(str::to_owned),
+            release: wanted.filter(|release| SOAK.brought(*service, release).is_some()),
+            header: wanted.map(str::to_owned).into_iter().collect(),
+            baggage: wanted.map(|release| format!("preview={release}")).into_iter().collect(),
+            lane: Some(wanted.unwrap_or("active").to_owned()),
         });
         seen.collect()
+    }
+
+    /// Wrong lanes, lost lanes and errors of an answered request whose calls were changed so.
+    fn found(wanted: Option<&'static str>, change: fn(&mut Vec<Seen>)) -> (u32, u32, bool) {
+        let mut seen = planned(wanted);
+        change(&mut seen);
+        let verdict = Verdict::of(SOAK, &outcome(wanted, Ended::Answered), &seen);
+        (verdict.wrong_lane, verdict.lost_lane, verdict.error.is_some())
     }
 
     #[test]
     fn what_is_as_planned_has_no_fault() {
         for wanted in [None, Some("release-42"), Some("release-43"), Some("release-7")] {
-            let seen = planned(wanted);
-            assert_eq!(seen.len(), CALLS);
-            let verdict = Verdict::of(SOAK, &outcome(wanted, Ended::Answered), &seen);
-            assert_eq!(verdict, Verdict::default());
+            assert_eq!(planned(wanted).len(), CALLS);
+            assert_eq!(found(wanted, |_| {}), (0, 0, false));
         }
     }
 
+    fn told(seen: &mut Seen, release: &str) {
+        seen.header = vec![release.to_owned()];
+        seen.baggage = vec![format!("preview={release}")];
+        seen.lane = Some(release.to_owned());
+    }
+
+    fn told_nothing(seen: &mut Seen) {
+        (seen.header, seen.baggage, seen.lane) = (vec![], vec![], None);
+    }
+
     #[test]
-    fn every_other_call_is_found() {
+    fn every_call_in_another_lane_is_found() {
         let wanted = Some("release-42");
-        let change = |change: fn(&mut Vec<Seen>)| {
-            let mut seen = planned(wanted);
-            change(&mut seen);
-            let verdict = Verdict::of(SOAK, &outcome(wanted, Ended::Answered), &seen);
-            (verdict.wrong_lane, verdict.lost_lane, verdict.error.is_some())
-        };
-        assert_eq!(change(|seen| seen[3].told = Some("release-43".to_owned())), (1, 0, false));
-        assert_eq!(change(|seen| seen[3].release = Some("release-44")), (1, 0, false));
-        assert_eq!(change(|seen| seen[3].told = None), (0, 1, false));
-        assert_eq!(change(|seen| drop(seen.pop())), (0, 0, true));
-        assert_eq!(change(|seen| seen.push(seen[0].clone())), (0, 0, true));
-        let told = |seen: &mut Vec<Seen>| seen[0].told = Some("release-42".to_owned());
-        let mut seen = planned(None);
-        told(&mut seen);
-        let verdict = Verdict::of(SOAK, &outcome(None, Ended::Answered), &seen);
-        assert_eq!(verdict.wrong_lane, 1, "a user in a preview");
+        assert_eq!(found(wanted, |seen| told(&mut seen[3], "release-43")), (1, 0, false));
+        assert_eq!(found(wanted, |seen| seen[3].release = Some("release-44")), (1, 0, false));
+        assert_eq!(found(wanted, |seen| seen[3].release = None), (1, 0, false));
+        // One wire of it, one line more, or the scope alone.
+        assert_eq!(found(wanted, |seen| drop(seen[3].baggage.pop())), (1, 0, false));
+        assert_eq!(found(wanted, |seen| seen[3].header.push("release-43".into())), (1, 0, false));
+        assert_eq!(found(wanted, |seen| seen[3].lane = Some("active".into())), (1, 0, false));
+        // A user in a preview.
+        assert_eq!(found(None, |seen| told(&mut seen[0], "release-42")), (1, 0, false));
+        assert_eq!(found(None, |seen| seen[0].release = Some("release-42")), (1, 0, false));
+    }
+
+    #[test]
+    fn every_lost_lane_and_every_miscount_is_found() {
+        let wanted = Some("release-42");
+        assert_eq!(found(wanted, |seen| told_nothing(&mut seen[3])), (0, 1, false));
+        assert_eq!(found(wanted, |seen| drop(seen.pop())), (0, 0, true));
+        assert_eq!(found(wanted, |seen| seen.push(seen[0].clone())), (0, 0, true));
     }
 
     #[test]
     fn a_cancelled_request_may_have_made_only_some_of_its_calls_but_those_in_its_lane() {
         let wanted = Some("release-44");
+        let cancelled = |seen: &[Seen]| {
+            let verdict = Verdict::of(SOAK, &outcome(wanted, Ended::Cancelled), seen);
+            assert!(verdict.cancelled);
+            (verdict.wrong_lane, verdict.lost_lane, verdict.error.is_some())
+        };
         let mut seen = planned(wanted)[..2].to_vec();
-        let verdict = Verdict::of(SOAK, &outcome(wanted, Ended::Cancelled), &seen);
-        assert_eq!(verdict, Verdict { cancelled: true, ..Verdict::default() });
-        seen[1].told = None;
-        let verdict = Verdict::of(SOAK, &outcome(wanted, Ended::Cancelled), &seen);
-        assert_eq!(verdict, Verdict { cancelled: true, lost_lane: 1, ..Verdict::default() });
+        assert_eq!(cancelled(&seen), (0, 0, false));
+        told_nothing(&mut seen[1]);
+        assert_eq!(cancelled(&seen), (0, 1, false));
+        let twice = [seen[0].clone(), seen[0].clone()];
+        assert_eq!(cancelled(&twice), (0, 0, true));
     }
 }
