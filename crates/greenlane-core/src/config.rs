@@ -52,7 +52,7 @@ pub(crate) struct Inner {
     pub(crate) counters: Counters,
     pub(crate) unscoped: Targets,
     role_file: Option<RoleFile>,
-    role_problem: Mutex<Option<ConfigError>>,
+    role_trouble: Mutex<RoleTrouble>,
 }
 
 impl Greenlane {
@@ -88,7 +88,8 @@ impl Greenlane {
     ///
     /// # Errors
     ///
-    /// When the file can't be read or holds no role: the role is then not known.
+    /// When the file can't be read or holds something else than a role. The role stays what it was for ten
+    /// such readings, and is then not known; an empty file is a role that is not known, at once.
     pub fn reload(&self) -> Result<Option<Role>, ConfigError> {
         self.0.reload()
     }
@@ -141,30 +142,47 @@ impl Inner {
         let Some(file) = &self.role_file else {
             return Ok(self.identity.role());
         };
+        // Held while it is read: an earlier reading never comes after a later one.
+        let mut trouble = self.role_trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let read = file.read();
-        let before = self.identity.role();
-        let role = *read.as_ref().unwrap_or(&None);
-        if role != before {
-            self.identity.become_role(role);
-            let name = role.map_or("unknown", Role::as_str);
-            tracing::info!(
-                service = &*self.identity.service,
-                role = name,
-                "greenlane: role changed"
-            );
-        }
-        let problem = read.as_ref().err();
-        let mut known = self.role_problem.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(problem) = problem {
-            self.counters.add(Counter::RoleUnread, 1);
-            if known.as_ref() != Some(problem) {
-                tracing::warn!(%problem, "greenlane: the role is not known");
+        match &read {
+            Ok(role) => {
+                *trouble = RoleTrouble::default();
+                self.become_role(*role);
+            }
+            Err(problem) => {
+                self.counters.add(Counter::RoleUnread, 1);
+                if trouble.problem.as_ref() != Some(problem) {
+                    tracing::warn!(%problem, "greenlane: the role can't be read");
+                }
+                trouble.problem = Some(problem.clone());
+                trouble.readings = trouble.readings.saturating_add(1);
+                if trouble.readings >= ROLE_HOLDS {
+                    self.become_role(None);
+                }
             }
         }
-        *known = problem.cloned();
-        drop(known);
         read
     }
+
+    fn become_role(&self, role: Option<Role>) {
+        if role != self.identity.role() {
+            self.identity.become_role(role);
+            let role = role.map_or("unknown", Role::as_str);
+            tracing::info!(service = &*self.identity.service, role, "greenlane: role changed");
+        }
+    }
+}
+
+/// A role that can't be read stays what it was for so many readings: one that fails, as when a system is
+/// short of file descriptors, must not stop production's consumers.
+const ROLE_HOLDS: u32 = 10;
+
+/// What is wrong with the role file, and for how many readings.
+#[derive(Debug, Default)]
+pub(crate) struct RoleTrouble {
+    problem: Option<ConfigError>,
+    readings: u32,
 }
 
 impl fmt::Debug for Greenlane {
@@ -193,14 +211,20 @@ impl Inner {
             counters: Counters::default(),
             unscoped: Targets::default(),
             role_file: None,
-            role_problem: Mutex::default(),
+            role_trouble: Mutex::default(),
         }
     }
 
     /// Passes everything through. The role stays: workers of a preview don't start because somebody
     /// turned propagation off.
-    fn disabled(role: Option<Role>, role_file: Option<RoleFile>) -> Result<Self, ConfigError> {
-        let identity = Identity::new("disabled".to_owned(), None, Vec::new(), role)?;
+    fn disabled(
+        service: String,
+        role: Option<Role>,
+        role_file: Option<RoleFile>,
+    ) -> Result<Self, ConfigError> {
+        let identity = |service| Identity::new(service, None, Vec::new(), role);
+        // It is made whatever else is set.
+        let identity = identity(service).or_else(|_| identity("disabled".to_owned()))?;
         Ok(Self { role_file, ..Self::new(identity, Wires(Vec::new())) })
     }
 

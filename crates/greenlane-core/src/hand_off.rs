@@ -72,13 +72,14 @@ impl<S: Stream> HandOffStream for S {}
 pin_project! {
     /// A future in a [`Scope`](crate::Scope), made by [`Scope::run`](crate::Scope::run): polled
     /// and dropped inside.
-    pub struct InScope<F: Future> {
+    #[must_use = "futures do nothing unless they are awaited or spawned"]
+    pub struct InScope<F> {
         #[pin]
         scoped: ScopedFuture<F>,
     }
 }
 
-impl<F: Future> InScope<F> {
+impl<F> InScope<F> {
     pub(crate) fn new(scoped: ScopedFuture<F>) -> Self {
         Self { scoped }
     }
@@ -92,7 +93,7 @@ impl<F: Future> Future for InScope<F> {
     }
 }
 
-impl<F: Future> fmt::Debug for InScope<F> {
+impl<F> fmt::Debug for InScope<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("InScope")
     }
@@ -102,6 +103,7 @@ pin_project! {
     /// What is polled otherwise than a future, a stream or a body, in a [`Scope`](crate::Scope):
     /// polled and dropped inside.
     #[derive(Debug)]
+    #[must_use = "what is polled does nothing unless it is"]
     pub struct Scoped<T> {
         #[pin]
         inner: Option<T>,
@@ -112,7 +114,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(scope) = this.scope.take() {
-                scope.run_sync(|| this.inner.set(None));
+                scope.drop_in(this.inner.as_mut());
             }
         }
     }

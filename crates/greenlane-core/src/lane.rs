@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::hand_off::InScope;
@@ -74,12 +75,12 @@ pub(crate) enum Kind {
     /// No scope, kept: what was handed off where there was none stays unscoped wherever it runs, and
     /// never takes what it finds there for its own.
     Unscoped,
-    Background,
+    Background(Apart),
     /// A lane and nothing else to hold, as nearly every request. No allocation.
     Bare {
         lane: Lane,
         handle: u64,
-        barred: bool,
+        apart: Apart,
     },
     /// The lane is the request's own, unless the application put this part of its work into another.
     Request {
@@ -88,11 +89,31 @@ pub(crate) enum Kind {
     },
 }
 
+/// What calls don't travel in, although something on them may say so: a tracer or a proxying handler
+/// copies what the request said, and knows nothing of what was decided here.
+#[derive(Clone, Default)]
+pub(crate) struct Apart {
+    /// The lane of the request that the work was set apart from.
+    from: Lane,
+    /// The request named a preview that was not let in, or that did not decide: no other preview than the
+    /// scope's own is believed.
+    barred: bool,
+}
+
+impl Apart {
+    pub(crate) fn barred(barred: bool) -> Self {
+        Self { from: Lane::ACTIVE, barred }
+    }
+}
+
 tokio::task_local! {
     /// The one place where a lane is kept. Only ever cloned out of or swapped: no user code runs
     /// while it is borrowed.
     static CURRENT: Scope;
 }
+
+/// To borrow.
+static ACTIVE: Lane = Lane::ACTIVE;
 
 impl Scope {
     /// The scope this code runs in; `None` where there is none (unscoped: the lane was lost, or
@@ -108,7 +129,7 @@ impl Scope {
 
     /// The scope of work that belongs to no request, on purpose.
     pub fn background() -> Self {
-        Self(Kind::Background)
+        Self(Kind::Background(Self::here().apart()))
     }
 
     /// The same work in another lane: what rides along with the request, and its trail, stay.
@@ -117,30 +138,49 @@ impl Scope {
     /// lane of a message.
     #[must_use]
     pub fn with_lane(self, lane: Lane) -> Self {
+        let apart = self.apart();
         Self(match self.0 {
-            Kind::Unscoped | Kind::Background => Kind::Bare { lane, handle: 0, barred: false },
-            Kind::Bare { handle, barred, .. } => Kind::Bare { lane, handle, barred },
+            Kind::Unscoped | Kind::Background(_) => Kind::Bare { lane, handle: 0, apart },
+            Kind::Bare { handle, .. } => Kind::Bare { lane, handle, apart },
             Kind::Request { request, .. } => Kind::Request { lane, request },
         })
     }
 
+    fn apart(&self) -> Apart {
+        let (from, barred) = self.said();
+        Apart { from: from.clone(), barred }
+    }
+
+    /// The lane that the request itself was in, and whether it said more than was let in.
+    fn said(&self) -> (&Lane, bool) {
+        match &self.0 {
+            Kind::Unscoped => (&ACTIVE, false),
+            Kind::Background(apart) | Kind::Bare { apart, .. } => (&apart.from, apart.barred),
+            Kind::Request { request, .. } => (&request.lane, request.barred),
+        }
+    }
+
     /// The lane that calls made in this scope travel in.
     pub fn lane(&self) -> Lane {
+        self.lane_ref().clone()
+    }
+
+    fn lane_ref(&self) -> &Lane {
         match &self.0 {
-            Kind::Unscoped | Kind::Background => Lane::ACTIVE,
-            Kind::Bare { lane, .. } | Kind::Request { lane, .. } => lane.clone(),
+            Kind::Unscoped | Kind::Background(_) => &ACTIVE,
+            Kind::Bare { lane, .. } | Kind::Request { lane, .. } => lane,
         }
     }
 
     /// Whether this is the background.
     pub fn is_background(&self) -> bool {
-        matches!(self.0, Kind::Background)
+        matches!(self.0, Kind::Background(_))
     }
 
     /// Whether calls made here carry nothing: no preview, and nothing that rides along.
     pub fn is_plain(&self) -> bool {
         match &self.0 {
-            Kind::Unscoped | Kind::Background => true,
+            Kind::Unscoped | Kind::Background(_) => true,
             Kind::Bare { lane, .. } => lane.is_active(),
             Kind::Request { .. } => false,
         }
@@ -159,21 +199,44 @@ impl Scope {
     /// The number of the handle whose inbound opened this scope.
     pub(crate) fn handle(&self) -> Option<u64> {
         match &self.0 {
-            Kind::Unscoped | Kind::Background => None,
+            Kind::Unscoped | Kind::Background(_) => None,
             Kind::Bare { handle, .. } => Some(*handle),
             Kind::Request { request, .. } => Some(request.handle),
         }
     }
 
-    /// Whether the request named a preview that was not let in, or that did not decide. Whoever copies
-    /// it onto a call, a tracer or a proxying handler, does not bring it in again: no other preview than
-    /// the request's own is believed there.
+    /// Whether a preview on a call made here was copied from what the request said, in place of being set
+    /// by the application: see [`Apart`].
+    pub(crate) fn is_copy(&self, preview: &Preview) -> bool {
+        let (from, barred) = self.said();
+        self.lane_ref().preview() != Some(preview) && (barred || from.preview() == Some(preview))
+    }
+
+    /// Whether anything on a call may be such a copy.
+    pub(crate) fn has_copies(&self) -> bool {
+        let (from, barred) = self.said();
+        barred || from != self.lane_ref()
+    }
+
+    /// Whether the request said more than was let in.
     pub(crate) fn barred(&self) -> bool {
-        match &self.0 {
-            Kind::Unscoped | Kind::Background => false,
-            Kind::Bare { barred, .. } => *barred,
-            Kind::Request { request, .. } => request.barred,
+        self.said().1
+    }
+
+    /// Runs the destructor of what stands there in this scope.
+    pub(crate) fn drop_in<T>(self, place: Pin<&mut Option<T>>) {
+        struct Clears<'a, T>(Pin<&'a mut Option<T>>);
+
+        impl<T> Drop for Clears<'_, T> {
+            fn drop(&mut self) {
+                self.0.set(None);
+            }
         }
+
+        // A future that is never polled: tokio drops it in scope, and without one where a thread that ends
+        // has none to give any more.
+        let clears = Clears(place);
+        drop(CURRENT.scope(self, async move { drop(clears) }));
     }
 
     pub(crate) fn request(&self) -> Option<&Arc<RequestScope>> {
@@ -188,7 +251,7 @@ impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Unscoped => f.write_str("Scope(unscoped)"),
-            Kind::Background => f.write_str("Scope(background)"),
+            Kind::Background(_) => f.write_str("Scope(background)"),
             Kind::Bare { lane, .. } | Kind::Request { lane, .. } => write!(f, "Scope({lane})"),
         }
     }

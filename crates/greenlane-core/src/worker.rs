@@ -17,7 +17,8 @@ impl Greenlane {
     /// `worker` is called when the role is or becomes active, and again at each promotion after a
     /// demotion. At a demotion it is not dropped, but told by its [`WhileActive`], so that it can end
     /// what it began. When it returns without a demotion, it is done, and its output is the output
-    /// of all.
+    /// of all; the output of one that was demoted is dropped, since another term may follow. A worker that
+    /// panics has ended for good, as a task does.
     ///
     /// A role that is not known is not active where a role file is configured, and counts as active
     /// where none is: without a word about roles, a service works as it did before. The role counts with
@@ -36,7 +37,7 @@ impl Greenlane {
     /// # }
     /// # async fn handle(_: String) {}
     /// # async fn example(greenlane: Greenlane) {
-    /// tokio::spawn(greenlane.when_active(|active| async move {
+    /// tokio::spawn(greenlane.when_active(async move |active| {
     ///     // A preview doesn't even connect.
     ///     let mut queue = Queue::connect().await;
     ///     while let Some(message) = active.until_demoted(queue.next()).await {
@@ -45,10 +46,9 @@ impl Greenlane {
     /// }));
     /// # }
     /// ```
-    pub fn when_active<W, F>(&self, mut worker: W) -> impl Future<Output = F::Output> + use<W, F>
+    pub fn when_active<W, T>(&self, mut worker: W) -> impl Future<Output = T> + use<W, T>
     where
-        W: FnMut(WhileActive) -> F,
-        F: Future,
+        W: AsyncFnMut(WhileActive) -> T,
     {
         let greenlane = self.clone();
         async move {
@@ -97,7 +97,8 @@ pub struct WhileActive {
 
 impl WhileActive {
     /// Whether this instance was demoted since the worker was called. It stays so after another
-    /// promotion: then the worker is called again.
+    /// promotion: then the worker is called again. A consumer that blocks its thread asks between two
+    /// messages.
     pub fn is_demoted(&self) -> bool {
         self.tenures.borrow().changes != self.began
     }
@@ -112,7 +113,8 @@ impl WhileActive {
     }
 
     /// The output of the future, or `None` when this instance is demoted before. The future is dropped
-    /// then: wait for the next message in it, and work on the message outside.
+    /// then, so it must be cancel safe, as in `tokio::select!`: wait for the next message in it, and work
+    /// on the message outside.
     pub async fn until_demoted<F: Future>(&self, future: F) -> Option<F::Output> {
         let (mut demoted, mut future) = (pin!(self.demoted()), pin!(future));
         std::future::poll_fn(|cx| {

@@ -81,7 +81,8 @@ impl Builder {
 
     /// A file that holds `active` or `preview` and may change while the process runs, such as a
     /// Kubernetes downward-API volume of a label that Argo Rollouts sets. An empty file is a role
-    /// that is not known. Polled in the background once a second, never read on a request.
+    /// that is not known; one that can't be read leaves the role as it was for ten readings. Polled in the
+    /// background once a second, never read on a request.
     pub fn role_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.role_file = Some(path.into());
         self
@@ -212,7 +213,7 @@ impl Builder {
                 service = self.service,
                 "greenlane: disabled, everything passes through"
             );
-            let inner = Inner::disabled(self.role, self.role_file.map(RoleFile))?;
+            let inner = Inner::disabled(self.service, self.role, self.role_file.map(RoleFile))?;
             // A file that can't be read is counted and logged inside.
             let _ = inner.reload();
             return inner.start();

@@ -66,7 +66,13 @@ impl Greenlane {
         let var = |name: &str| vars.get(name).map(String::as_str);
         let flag = |name: &str| var(name).map(|value| flag(name, value)).transpose();
         if flag(ENABLED)? == Some(false) {
-            return Ok(Self::inside("disabled").enabled(false));
+            // Nothing of it can fail, and workers still know their role: one that can't be read is not one
+            // that nobody spoke of.
+            let mut off =
+                Self::inside(var("GREENLANE_SERVICE").unwrap_or("disabled")).enabled(false);
+            off.role_file = var("GREENLANE_ROLE_FILE").map(Into::into);
+            off.role = var("GREENLANE_ROLE").map(|role| role.parse().unwrap_or(Role::Preview));
+            return Ok(off);
         }
         warn_of_unknown(vars.keys());
 

@@ -8,6 +8,9 @@ use super::{HandOff, bind};
 
 /// [`tokio::spawn`] that takes the lane along.
 ///
+/// For work of one request. What is started in one and serves others too, such as a pool or a cache, would
+/// keep that request's lane for ever: that is [`Greenlane::background`](crate::Greenlane::background).
+///
 /// # Panics
 ///
 /// As [`tokio::spawn`]: outside a runtime of tokio.
@@ -57,34 +60,34 @@ where
 ///
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let mut tasks = JoinSet::new();
-/// tasks.spawn_in_lane(async { /* calls other services */ });
+/// tasks.spawn_in_current_lane(async { /* calls other services */ });
 /// tasks.join_all().await;
 /// # });
 /// ```
 pub trait JoinSetExt<T: 'static> {
     /// [`JoinSet::spawn`] that takes the lane along.
     #[track_caller]
-    fn spawn_in_lane<F>(&mut self, future: F) -> AbortHandle
+    fn spawn_in_current_lane<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
         T: Send;
 
     /// [`JoinSet::spawn_blocking`] that takes the lane along.
     #[track_caller]
-    fn spawn_blocking_in_lane<F>(&mut self, function: F) -> AbortHandle
+    fn spawn_blocking_in_current_lane<F>(&mut self, function: F) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send;
 
     /// [`JoinSet::spawn_local`] that takes the lane along.
     #[track_caller]
-    fn spawn_local_in_lane<F>(&mut self, future: F) -> AbortHandle
+    fn spawn_local_in_current_lane<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + 'static;
 }
 
 impl<T: 'static> JoinSetExt<T> for JoinSet<T> {
-    fn spawn_in_lane<F>(&mut self, future: F) -> AbortHandle
+    fn spawn_in_current_lane<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
         T: Send,
@@ -92,7 +95,7 @@ impl<T: 'static> JoinSetExt<T> for JoinSet<T> {
         self.spawn(future.in_current_lane())
     }
 
-    fn spawn_blocking_in_lane<F>(&mut self, function: F) -> AbortHandle
+    fn spawn_blocking_in_current_lane<F>(&mut self, function: F) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send,
@@ -100,7 +103,7 @@ impl<T: 'static> JoinSetExt<T> for JoinSet<T> {
         self.spawn_blocking(bind(function))
     }
 
-    fn spawn_local_in_lane<F>(&mut self, future: F) -> AbortHandle
+    fn spawn_local_in_current_lane<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + 'static,
     {

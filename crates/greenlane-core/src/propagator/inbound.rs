@@ -8,7 +8,7 @@ use crate::baggage::trim;
 use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TRACEPARENT};
 use crate::config::Greenlane;
 use crate::counters::Counter;
-use crate::lane::{Kind, Lane, Scope};
+use crate::lane::{Apart, Kind, Lane, Scope};
 use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
 use crate::wire::Reading;
 
@@ -125,7 +125,7 @@ impl Greenlane {
     }
 
     fn bare_scope(&self, lane: Lane, barred: bool) -> Scope {
-        Scope(Kind::Bare { lane, handle: self.0.number, barred })
+        Scope(Kind::Bare { lane, handle: self.0.number, apart: Apart::barred(barred) })
     }
 
     /// Two inbounds of the same handle around one handler are one. A request that a handler makes

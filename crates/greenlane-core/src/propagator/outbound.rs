@@ -139,8 +139,9 @@ impl Greenlane {
 
     /// The preview that the application set on the call, and whether there is any line to look at.
     ///
-    /// What the request named and was not let in is not the application's, but copied by a tracer or a
-    /// proxying handler; it is taken off, as is what is malformed.
+    /// What was copied from the request by a tracer or a proxying handler is not the application's, where
+    /// it was not let in or the application put the work into another lane; it is taken off, as is what is
+    /// malformed.
     fn set_by_application<H: HeaderSink>(
         &self,
         scope: Option<&Scope>,
@@ -148,18 +149,23 @@ impl Greenlane {
     ) -> (Option<Preview>, bool) {
         let inner = &*self.0;
         let seen = inner.wires.read_call(headers);
-        let barred = scope.filter(|scope| scope.barred());
-        if barred.is_some() {
+        // At the edge, what is on a call outside any request may be a stranger's whose request was lost.
+        let outside = scope.and_then(Scope::handle).is_none_or(|handle| handle == 0);
+        let barred = scope.is_some_and(Scope::barred) || (outside && inner.admission.is_edge());
+        if barred || scope.is_some_and(Scope::has_copies) {
             // Not read on calls, but handed on by tracers.
             inner.wires.strip_tracestate(headers);
         }
-        let copied = barred
-            .zip(seen.reading.preview())
-            .is_some_and(|(scope, preview)| scope.lane().preview() != Some(preview));
-        if copied {
-            inner.counters.add(Counter::Stripped, 1);
-        } else {
-            seen.count(&inner.counters);
+        let lane = scope.map_or(Lane::ACTIVE, Scope::lane);
+        let copied = seen.reading.preview().is_some_and(|preview| {
+            let another = lane.preview() != Some(preview);
+            (barred && another) || scope.is_some_and(|scope| scope.is_copy(preview))
+        });
+        match (copied, barred) {
+            (true, true) => inner.counters.add(Counter::Stripped, 1),
+            // The application said otherwise, and has its way.
+            (true, false) => {}
+            (false, _) => seen.count(&inner.counters),
         }
         match seen.reading {
             Reading::Absent => (None, seen.lines),
@@ -233,6 +239,10 @@ impl Greenlane {
         told: Telling,
         request: &Arc<RequestScope>,
     ) -> Option<Tracked> {
+        if lane.is_active() {
+            // Put there by the application: the answer says nothing of a preview.
+            return None;
+        }
         let recorder = request.recorder.as_ref()?;
         let wanted = lane.preview().filter(|_| *lane != request.lane);
         let hop = Hop::of_attempt(destination.name(), destination.attempt, wanted.cloned());

@@ -234,6 +234,59 @@ fn a_stranger_finds_no_spelling_that_comes_in_by_being_copied() {
     assert_eq!(call, headers(&[("tracestate", "vendor=1")]));
 }
 
+/// A tracer puts the request's baggage on every call, wherever the application put the work.
+#[test]
+fn a_copy_of_what_the_request_said_does_not_undo_what_the_application_decided() {
+    let greenlane = inside().wires(Wire::signadot()).build().unwrap();
+    let inbound = greenlane.extract(&mut headers(&[WANTED]));
+    let request = inbound.scope().unwrap();
+    let lane = |name: &str| Lane::from(name.parse::<Preview>().unwrap());
+    let background = request.run_sync(Scope::background);
+    let call = |scope: &Scope, copied: &str| {
+        let mut call = headers(&[("baggage", copied), ("tracestate", "v=1,sd-routing-key=k")]);
+        scope.run_sync(|| drop(inject(&greenlane, "fms-map", &mut call)));
+        let told = text(&call, "x-preview");
+        (told, text(&call, "tracestate").unwrap())
+    };
+    let copied = "preview=release-42,a=1";
+    let told = |name: &str| Some(name.to_owned());
+    for (scope, expected) in [
+        (request.clone().with_lane(Lane::ACTIVE), None),
+        (request.clone().with_lane(lane("release-7")), told("release-7")),
+        (background.clone(), None),
+        (background.clone().with_lane(lane("release-7")), told("release-7")),
+        (background.with_lane(lane("release-42")), told("release-42")),
+    ] {
+        let (preview, tracestate) = call(&scope, copied);
+        assert_eq!(preview, expected, "{scope:?}");
+        let kept = if expected == told("release-42") { "v=1,sd-routing-key=k" } else { "v=1" };
+        assert_eq!(tracestate, kept, "{scope:?}");
+        // What is no copy is the application's own.
+        assert_eq!(call(&scope, "preview=own").0, told("own"), "{scope:?}");
+    }
+    assert_eq!(call(request, copied).0, told("release-42"));
+    assert_eq!(greenlane.counts().stripped(), 0, "everybody was let in");
+}
+
+/// The lane was lost with a task, and the tracer's context was not.
+#[test]
+fn a_stranger_at_the_edge_does_not_come_in_where_the_lane_was_lost() {
+    let edge = Greenlane::edge("console", []).build().unwrap();
+    let copied = [("baggage", "preview=release-42,a=1")];
+    let call = || {
+        let mut call = headers(&copied);
+        drop(inject(&edge, "fms-map", &mut call));
+        call
+    };
+    let nothing = headers(&[("baggage", "a=1")]);
+    assert_eq!(call(), nothing);
+    assert_eq!((edge.counts().unscoped(), edge.counts().stripped()), (1, 1), "and it is no secret");
+    assert_eq!(Scope::background().run_sync(call), nothing);
+    let chosen = Lane::from("release-7".parse::<Preview>().unwrap());
+    let told = Scope::background().with_lane(chosen).run_sync(call);
+    assert_eq!(text(&told, "x-preview").unwrap(), "release-7", "code still chooses");
+}
+
 #[test]
 fn what_tracers_copy_in_tracestate_is_not_the_applications() {
     let greenlane = inside().wires(Wire::signadot()).build().unwrap();

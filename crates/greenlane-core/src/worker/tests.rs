@@ -43,17 +43,13 @@ fn consumer(greenlane: &Greenlane) -> (Events, Arc<Notify>, tokio::task::JoinHan
     let (event, events) = mpsc::unbounded_channel();
     let drained = Arc::new(Notify::new());
     let may_end = drained.clone();
-    let worker = greenlane.when_active(move |active| {
-        let (event, may_end) = (event.clone(), may_end.clone());
+    let worker = greenlane.when_active(async move |active| {
         assert!(Scope::current().is_some_and(|scope| scope.is_background()));
-        async move {
-            assert!(Scope::current().is_some_and(|scope| scope.is_background()));
-            event.send("started").unwrap();
-            assert_eq!(active.until_demoted(std::future::pending::<()>()).await, None);
-            event.send("demoted").unwrap();
-            may_end.notified().await;
-            event.send("drained").unwrap();
-        }
+        event.send("started").unwrap();
+        assert_eq!(active.until_demoted(std::future::pending::<()>()).await, None);
+        event.send("demoted").unwrap();
+        may_end.notified().await;
+        event.send("drained").unwrap();
     });
     (events, drained, tokio::spawn(worker))
 }
@@ -131,12 +127,70 @@ async fn without_a_role_file_the_role_that_was_set_decides() {
 async fn a_worker_that_ends_by_itself_is_done() {
     let greenlane = Greenlane::inside("fms-schedule").role(Role::Active).build().unwrap();
     let mut runs = 0;
-    let output = greenlane.when_active(|active| {
+    let output = greenlane.when_active(async |active| {
         runs += 1;
-        async move { active.until_demoted(async { 7 }).await }
+        active.until_demoted(async { 7 }).await
     });
     assert_eq!(output.await, Some(7));
     assert_eq!(runs, 1);
+}
+
+/// A function that makes futures is as good as an asynchronous closure.
+#[tokio::test]
+async fn a_worker_may_be_a_function_that_makes_futures() {
+    let greenlane = Greenlane::inside("fms-schedule").role(Role::Active).build().unwrap();
+    let began = Arc::new(AtomicU32::new(0));
+    let seen = began.clone();
+    let worker = greenlane.when_active(move |active: WhileActive| {
+        let began = began.clone();
+        async move {
+            assert!(!active.is_demoted());
+            began.fetch_add(1, Ordering::Relaxed)
+        }
+    });
+    assert_eq!(tokio::spawn(worker).await.unwrap(), 0);
+    assert_eq!(seen.load(Ordering::Relaxed), 1);
+}
+
+/// Out of file descriptors, or caught between two files: production's consumers go on.
+#[tokio::test]
+async fn a_role_that_cannot_be_read_for_a_moment_demotes_nobody() {
+    let file = RoleFile::new("active");
+    let greenlane = file.greenlane();
+    let (mut events, ..) = consumer(&greenlane);
+    assert_eq!(events.recv().await, Some("started"));
+    std::fs::remove_file(&file.0).unwrap();
+    for _ in 0..5 {
+        greenlane.reload().unwrap_err();
+    }
+    file.says("active", &greenlane);
+    settle().await;
+    assert!(events.try_recv().is_err());
+    std::fs::remove_file(&file.0).unwrap();
+    for _ in 0..10 {
+        greenlane.reload().unwrap_err();
+    }
+    assert_eq!(events.recv().await, Some("demoted"), "but nobody knows for ever");
+}
+
+#[tokio::test]
+async fn the_environments_switch_does_not_start_the_workers_of_a_preview_either() {
+    let file = RoleFile::new("preview");
+    let file = file.0.to_str().unwrap();
+    for (role, starts) in [
+        (("GREENLANE_ROLE_FILE", file), false),
+        (("GREENLANE_ROLE", "preview"), false),
+        (("GREENLANE_ROLE", "nonsense"), false),
+        (("GREENLANE_ROLE", "active"), true),
+        (("GREENLANE_SERVICE", "fms-schedule"), true),
+    ] {
+        let vars = [("GREENLANE_ENABLED", "false"), role];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let greenlane = Greenlane::from_vars(vars).unwrap().build().unwrap();
+        let (mut events, ..) = consumer(&greenlane);
+        settle().await;
+        assert_eq!(events.try_recv().is_ok(), starts, "{role:?}");
+    }
 }
 
 #[tokio::test]

@@ -89,6 +89,7 @@ async fn what_waits_in_a_channel_keeps_its_lane(harness: &'static dyn Harness) {
         let envelope = receiver.recv().await.unwrap();
         _ = envelope.run(async |path| world.call("fms-map", &path).await).await;
     }
+    assert_eq!(world.callee.received().len(), 2);
     for call in world.callee.received() {
         let told = call.lines("x-preview");
         assert_eq!(call.path, format!("/{}", told.first().map_or("active", String::as_str)));
@@ -100,13 +101,16 @@ async fn a_part_of_the_work_can_be_put_into_another_lane(harness: &'static dyn H
     let world = World::new(harness).await;
     let service = world
         .serve(async |world, _| {
-            let call = async { world.call("fms-map", "/").await };
+            // A tracer copies the request's baggage onto every call.
+            let copied = [("baggage", "preview=release-42")];
+            let call = async { world.call_with("fms-map", "/", &copied).await };
             _ = call.in_lane(Lane::ACTIVE).await;
             _ = world.call("fms-map", "/").await;
             ok()
         })
         .await;
-    service.ask(IN_PREVIEW).await.assert_calls(&["fms-map;d=1;served=opaque;status=200;n=2"]);
+    // The active version's answer says nothing of a preview.
+    service.ask(IN_PREVIEW).await.assert_calls(&["fms-map;d=1;served=opaque;status=200"]);
     let told: Vec<_> = world.callee.received().iter().map(|call| call.lines("x-preview")).collect();
     assert_eq!(told, [vec![], vec![WANTED.to_owned()]]);
 }
