@@ -18,15 +18,15 @@
 //! Handlers need nothing; the extractors are for those who want to know, and
 //! [`Lane::current`](greenlane_core::Lane::current) works anywhere.
 //!
-//! # Errors
-//!
 //! Add [`Inbound`] last, so that it is around everything, `catch_error` too. Poem's errors hold no headers,
 //! so where there is a trail to tell, one that passes the inbound becomes the response that it makes: still
 //! an error, with its status and its message, but no longer of its type. Without a preview it stays what
 //! it was.
+//!
+//! poem's server lets a handler run to its end when the client has gone, so its calls are not cancelled.
 
 mod extract;
 mod inbound;
 
-pub use extract::{CurrentLane, Missing, NoPreview, Wanted};
+pub use extract::{CurrentLane, Wanted};
 pub use inbound::{Inbound, InboundEndpoint};

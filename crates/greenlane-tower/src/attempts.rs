@@ -7,6 +7,8 @@ use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::hand_off::HandedOff;
+
 /// Goes outside a retry or hedge, so that each of its attempts is a hop with its number. Needed
 /// because what a retry makes of a request are clones that know nothing of each other.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +42,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // The active lane has no trail, and an extension costs allocations.
-        if !Lane::current().is_active() {
+        let handed_off = request.extensions().get::<HandedOff>();
+        let lane = handed_off.map_or_else(Lane::current, |handed_off| handed_off.0.lane());
+        if !lane.is_active() {
             request.extensions_mut().insert(Attempts::default());
         }
         self.inner.call(request)

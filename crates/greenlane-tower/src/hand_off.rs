@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use greenlane_core::Scope;
+use greenlane_core::Envelope;
 use http::Request;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -12,7 +12,8 @@ use tower_service::Service;
 ///
 /// Needed where the outbound stands inside `tower::buffer`, whose worker serves all requests, and where
 /// the future of a retry or hedge is spawned, since only the first attempt is made before. Where the
-/// outbound can stand outside of these, it needs nothing.
+/// outbound can stand outside of these, it needs nothing, and nothing is allocated; this layer puts an
+/// extension on each request.
 ///
 /// ```
 /// use greenlane_core::Greenlane;
@@ -32,9 +33,9 @@ use tower_service::Service;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HandOffLayer;
 
-/// The scope in which a request was made; on the request, since clones of it take it along.
+/// Where a request was made; on the request, since clones of it take it along.
 #[derive(Clone, Debug)]
-pub(crate) struct HandedOff(pub(crate) Scope);
+pub(crate) struct HandedOff(pub(crate) Envelope<()>);
 
 impl<S> Layer<S> for HandOffLayer {
     type Service = HandingOff<S>;
@@ -63,9 +64,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if let Some(scope) = Scope::current() {
-            request.extensions_mut().insert(HandedOff(scope));
-        }
+        // Also where there is no scope: the call must not take another request's, in which a buffer's
+        // worker happened to be started, for its own.
+        request.extensions_mut().insert(HandedOff(Envelope::seal(())));
         self.inner.call(request)
     }
 }
@@ -77,7 +78,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    use greenlane_core::{Greenlane, Lane, Preview};
+    use greenlane_core::{Greenlane, Lane, Preview, Scope};
     use http::Response;
     use tower::hedge::Hedge;
     use tower::{ServiceBuilder, ServiceExt};
@@ -147,6 +148,41 @@ mod tests {
         Scope::background().run(handed_on.oneshot(request())).await.unwrap();
         assert_eq!(callee.told(), ["release-42", "nothing"]);
         assert_eq!(greenlane.counts().unscoped(), 1, "the active lane is no loss");
+    }
+
+    /// A buffer spawns its worker where it is made, and with `greenlane::spawn` that would be in a lane.
+    #[tokio::test]
+    async fn a_call_that_has_no_scope_takes_none_that_it_finds_on_the_way() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let callee = Callee::default();
+        let outbound = outbound(&greenlane, &callee);
+        let (buffer, worker) = tower::buffer::Buffer::pair(outbound, 1);
+        tokio::spawn(in_release().run(worker));
+        HandOffLayer.layer(buffer).oneshot(request()).await.unwrap();
+        assert_eq!((callee.told(), greenlane.counts().unscoped()), (vec!["nothing".to_owned()], 1));
+    }
+
+    #[tokio::test]
+    async fn attempts_behind_a_buffer_are_told_apart() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let callee = Callee { failures: 1, ..Callee::default() };
+        let client = ServiceBuilder::new()
+            .layer(HandOffLayer)
+            .buffer(1)
+            .layer(crate::AttemptsLayer)
+            .retry(Once(true))
+            .service(outbound(&greenlane, &callee));
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-preview", http::HeaderValue::from_static("release-42"));
+        let inbound = greenlane.extract(&mut headers);
+        inbound.scope().unwrap().clone().run(client.oneshot(request())).await.unwrap();
+        let mut answer = http::HeaderMap::new();
+        inbound.answered(&mut answer);
+        assert_eq!(
+            answer["x-preview-trail"],
+            "fms-api;served=unknown, fms-map;d=1;served=unavailable;status=503, \
+             fms-map;d=1;served=opaque;status=200;attempt=2"
+        );
     }
 
     /// Once more at 503.

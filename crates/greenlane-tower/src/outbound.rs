@@ -91,7 +91,7 @@ where
         let handed_off = parts.extensions.remove::<HandedOff>();
         let mut inject = || self.layer.greenlane.inject(&destination, &mut parts.headers);
         let injected = match handed_off {
-            Some(HandedOff(scope)) => scope.run_sync(inject),
+            Some(HandedOff(envelope)) => envelope.run_sync(|()| inject()),
             None => inject(),
         };
         match injected {

@@ -3,6 +3,7 @@
 
 use std::thread;
 
+use axum::extract::WebSocketUpgrade;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::{JoinSet, LocalSet};
 use tokio_util::task::TaskTracker;
@@ -30,6 +31,7 @@ pub fn every_way_out(
     tasks: &mut JoinSet<()>,
     tracker: &TaskTracker,
     pool: &rayon::ThreadPool,
+    upgrade: WebSocketUpgrade,
 ) {
     loses_the_lane! {
         tokio::spawn(later());
@@ -44,15 +46,22 @@ pub fn every_way_out(
         tasks.spawn_on(later(), handle);
         tasks.spawn_blocking(work);
         tasks.spawn_local(later());
+        tasks.spawn_blocking_on(work, handle);
+        tasks.spawn_local_on(later(), local);
         tracker.spawn(later());
+        tracker.spawn_on(later(), handle);
+        tracker.spawn_local(later());
         tracker.spawn_blocking(work);
         thread::spawn(work);
         thread::Builder::new().spawn(work);
         thread::scope(|scope| drop(scope.spawn(work)));
         rayon::spawn(work);
+        rayon::join(work, work);
+        rayon::scope(|_| ());
         pool.spawn(work);
         pool.install(work);
         actix_web::rt::spawn(later());
+        upgrade.on_upgrade(async |_| ());
         actix_web::web::block(work);
     }
 }

@@ -25,7 +25,7 @@ behaviours! {
     retries_carry_one_line_of_each;
     no_preview_adds_nothing passes without, forgetful;
     carried_headers_ride_along_in_both_lanes;
-    what_was_not_let_in_does_not_come_in_by_being_copied;
+    what_was_not_let_in_does_not_come_in_by_being_copied passes forgetful;
 }
 
 /// What a call carries that is made for a request with these headers.
