@@ -23,6 +23,10 @@ use crate::headers::{Headers, RequestHeaders};
 /// inner `call`, every poll and the drop of its future, and the response body while it streams. Readiness
 /// is passed through.
 ///
+/// Around a resource or a route, wrap it outside whatever keeps a clone of the `HttpRequest`: actix panics
+/// where the headers of a request are changed that somebody else holds. Around an application or a scope
+/// nothing can keep one, since actix's routing would panic too.
+///
 /// Where a middleware inside fails with an error, the error stays what it is, also to those who downcast
 /// it, and the response that actix makes of it has the trail. A middleware further out that makes the
 /// response by itself, with `HttpResponse::from_error`, makes one without: it asks the error's cause only.
