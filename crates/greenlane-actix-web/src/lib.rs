@@ -47,7 +47,8 @@ mod headers;
 mod inbound;
 #[cfg(feature = "awc")]
 mod outbound;
-#[cfg(all(test, feature = "awc"))]
+#[cfg(test)]
+#[cfg(feature = "awc")]
 mod over_sockets;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -48,7 +48,8 @@ pub async fn assert_hands_on<S, B>(
     }
 }
 
-#[cfg(all(test, feature = "awc"))]
+#[cfg(test)]
+#[cfg(feature = "awc")]
 mod tests {
     use std::panic::AssertUnwindSafe;
 
