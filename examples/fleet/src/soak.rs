@@ -93,7 +93,7 @@ pub async fn run(
     faults: Faults,
 ) -> Result<Report, Box<dyn Error>> {
     let concurrency = concurrency.min(requests);
-    allow_files(u64::from(concurrency).saturating_mul(FILES_PER_REQUEST).saturating_add(256))?;
+    allow_files(u64::from(concurrency).saturating_mul(FILES_PER_REQUEST).saturating_add(128))?;
     let panics = count_panics();
     let ledger = Ledger::default();
     let fleet = Arc::new(Fleet::start(SOAK, faults, Some(ledger.clone())).await?);

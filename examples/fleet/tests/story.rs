@@ -192,7 +192,7 @@ async fn a_cancelled_request_is_cancelled_at_every_service() {
 
 /// The line that the soak prints, and nothing else.
 fn soak(args: &[&str]) -> (Option<i32>, Value, String) {
-    let soak = ["--soak", "--requests", "300", "--concurrency", "32"];
+    let soak = ["--soak", "--requests", "300", "--concurrency", "8"];
     let output = run(&[&soak, args].concat());
     let line = text(&output.stdout);
     assert_eq!(line.lines().count(), 1, "{line}");
