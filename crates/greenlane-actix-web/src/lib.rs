@@ -26,6 +26,9 @@
 //! [`Lane::current`](greenlane_core::Lane::current) works anywhere. With the feature `awc`,
 //! `Outbound` is the middleware for awc's clients.
 //!
+//! awc's clients stay on their thread: each worker makes its own, in the function that makes the
+//! application, and hands it out as `web::Data`.
+//!
 //! # What to know about actix
 //!
 //! - The middleware that is wrapped last is the outermost: wrap the inbound last, and what other

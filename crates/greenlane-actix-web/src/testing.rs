@@ -7,7 +7,7 @@ use actix_web::Error;
 use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::test::TestRequest;
-use greenlane_core::testing::ask;
+use greenlane_core::testing::{ask, assert_none_lost, settle};
 use greenlane_core::{Greenlane, Lane, Preview};
 
 #[cfg(feature = "awc")]
@@ -17,7 +17,9 @@ pub use greenlane_core::testing::{Callee, Received};
 use crate::headers::Headers;
 
 /// Sends `request` to the application three times, without a preview and with two different ones,
-/// reads each answer to its end, and asserts that every call it made was told the same.
+/// reads each answer to its end, and asserts that every call it made was told the same, and that none was
+/// made outside the request. What it spawned is [given way to](greenlane_core::testing::settle), and not
+/// waited for.
 ///
 /// The application is what `actix_web::test::init_service` makes. Its clients must end in the callee, and
 /// its `greenlane` must be one inside: the edge believes no request.
@@ -25,6 +27,42 @@ use crate::headers::Headers;
 /// # Panics
 ///
 /// When the application made no call, or one that was told something else; the message says which.
+#[cfg_attr(
+    feature = "awc",
+    doc = r#"
+```
+use actix_web::test::{TestRequest, init_service};
+use actix_web::{App, web};
+use awc::Client;
+use greenlane_actix_web::testing::{Callee, CalleeMiddleware, assert_hands_on};
+use greenlane_actix_web::{Inbound, Outbound};
+use greenlane_core::Greenlane;
+
+async fn vehicles(client: web::Data<Client>) -> actix_web::Result<web::Bytes> {
+    let answer = client.get("http://fms-map/places/7").send().await;
+    let mut answer = answer.map_err(actix_web::error::ErrorBadGateway)?;
+    answer.body().await.map_err(actix_web::error::ErrorBadGateway)
+}
+
+# let result: Result<(), greenlane_core::ConfigError> =
+actix_web::rt::System::new().block_on(async {
+    let greenlane = Greenlane::inside("fms-vehicles").build()?;
+    let callee = Callee::new();
+    // The callee first: what is wrapped last is the outermost.
+    let client =
+        Client::builder().wrap(CalleeMiddleware::new(&callee)).wrap(Outbound::new(&greenlane)).finish();
+    let app = App::new()
+        .app_data(web::Data::new(client))
+        .route("/vehicles", web::get().to(vehicles))
+        .wrap(Inbound::new(&greenlane));
+    let app = init_service(app).await;
+    assert_hands_on(&app, &greenlane, &callee, || TestRequest::get().uri("/vehicles")).await;
+    Ok(())
+});
+# result.unwrap();
+```
+"#
+)]
 pub async fn assert_hands_on<S, B>(
     app: &S,
     greenlane: &Greenlane,
@@ -35,6 +73,7 @@ pub async fn assert_hands_on<S, B>(
     B: MessageBody,
 {
     callee.take();
+    let lost = greenlane.counts().unscoped();
     let previews = ["greenlane-test-1", "greenlane-test-2"];
     let previews = previews.iter().filter_map(|name| name.parse::<Preview>().ok()).map(Lane::from);
     for lane in std::iter::once(Lane::ACTIVE).chain(previews) {
@@ -44,6 +83,8 @@ pub async fn assert_hands_on<S, B>(
         if let Ok(response) = app.call(request).await {
             _ = to_bytes(response.into_body()).await;
         }
+        settle().await;
+        assert_none_lost(greenlane, lost);
         callee.assert_told(greenlane, &lane);
     }
 }
@@ -68,8 +109,8 @@ mod tests {
     }
 
     async fn forgets(client: Data<Client>) -> &'static str {
-        _ = rt::spawn(async move { client.get("http://fms-map/").send().await.is_ok() }).await;
-        "asked"
+        rt::spawn(async move { client.get("http://fms-map/").send().await.is_ok() });
+        "not waited for"
     }
 
     #[test]
@@ -92,10 +133,7 @@ mod tests {
             assert!(asked("/hands-on").await.is_ok());
             let found = asked("/forgets").await.unwrap_err();
             let found = found.downcast_ref::<String>().unwrap();
-            assert!(
-                found.contains("http://fms-map/") && found.contains("greenlane-test-1"),
-                "{found}"
-            );
+            assert!(found.contains("outside the request") && found.contains("fms-map"), "{found}");
         });
     }
 }

@@ -73,7 +73,8 @@ impl Greenlane {
     }
 
     /// The calls outside any scope, by whom they were for (the peer's name or the host), the most
-    /// frequent first. 256 are told apart; the rest stand together as `(others)`.
+    /// frequent first. 256 are told apart; the rest stand together as `(others)`. Where hosts say little, as
+    /// on loopback, give each client's outbound a `.peer(…)`.
     pub fn unscoped_targets(&self) -> Vec<(String, u64)> {
         self.0.unscoped.counts()
     }
@@ -153,7 +154,8 @@ impl Inner {
             Err(problem) => {
                 self.counters.add(Counter::RoleUnread, 1);
                 if trouble.problem.as_ref() != Some(problem) {
-                    tracing::warn!(%problem, "greenlane: the role can't be read");
+                    let service = &*self.identity.service;
+                    tracing::warn!(service, %problem, "the role can't be read");
                 }
                 trouble.problem = Some(problem.clone());
                 trouble.readings = trouble.readings.saturating_add(1);

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +15,7 @@ macro_rules! counters {
         const COUNTERS: usize = [$(Counter::$variant,)*].len();
 
         /// What a handle counted since it was built.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq)]
         pub struct Counts([u64; COUNTERS]);
 
         impl Counts {
@@ -59,6 +60,13 @@ counters! {
     Leaked => leaked,
     /// Readings of the role file that gave no role where there should be one.
     RoleUnread => role_unread,
+}
+
+impl fmt::Debug for Counts {
+    /// What was counted at all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().filter(|(_, count)| *count > 0)).finish()
+    }
 }
 
 impl Counts {

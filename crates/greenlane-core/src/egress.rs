@@ -117,18 +117,23 @@ impl Egress {
     }
 
     /// Says, once per host, that it is not told, and the very setting that would tell it.
-    pub(crate) fn warn_refused(&self, host: Option<&str>) {
-        if !self.warned.first(host.unwrap_or_default()) {
+    pub(crate) fn warn_refused(&self, service: &str, peer: Option<&str>, host: Option<&str>) {
+        // A host that isn't known is told by its peer.
+        if !self.warned.first(host.or(peer).unwrap_or_default()) {
             return;
         }
         match host.and_then(parse) {
             Some(parsed) => tracing::warn!(
+                service,
+                peer,
                 host,
                 "greenlane: previews and what rides along are kept from this host; if it is one of yours, \
                  allow it with `.egress([\"{parsed}\"])`, or with GREENLANE_EGRESS={parsed} where the \
                  settings come from the environment"
             ),
             None => tracing::warn!(
+                service,
+                peer,
                 host,
                 "greenlane: the preview is kept back because the call's host can't be known; tell the \
                  outbound with `.host(\"name-of-the-host\")`"

@@ -94,8 +94,8 @@ impl fmt::Debug for ConfigError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "greenlane: the call to \"{target}\" is outside any request, so its lane is unknown, and strict \
-     mode refuses it: hand the lane on to what is spawned (`greenlane::spawn`, `.in_current_lane()`), \
-     or call in `Greenlane::background(…)` when it belongs to no request"
+     mode refuses it: hand the lane on to what is spawned (`greenlane::spawn`, in actix \
+     `greenlane::spawn_local`; `.in_current_lane()`), or call in `Greenlane::background(…)` when it belongs to no request"
 )]
 pub struct Unscoped {
     pub(crate) target: String,

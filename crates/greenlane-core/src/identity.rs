@@ -41,7 +41,7 @@ impl FromStr for Role {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
+        match text.to_ascii_lowercase().as_str() {
             "active" => Ok(Self::Active),
             "preview" => Ok(Self::Preview),
             _ => Err(ConfigError::new("role", text, "it is no role", "active or preview")),

@@ -58,7 +58,8 @@ impl Callee {
             calls.iter().partition(|call| call.may_be_told(greenlane));
         assert!(
             !told.is_empty(),
-            "the handler called nobody that may be told, so nothing shows that it hands the lane on"
+            "the handler called nobody that may be told, so nothing shows that it hands the lane on; or \
+             what it spawned had not called yet: await it in the test"
         );
         for call in told {
             call.assert_told(greenlane, lane);
@@ -83,10 +84,15 @@ impl Received {
         for wire in greenlane.0.wires.0.iter().filter(|wire| wire.is_written()) {
             let told = Wires(vec![wire.clone()]).read(&self.headers).reading;
             if told != wanted {
+                let told = match &told {
+                    Reading::Absent => "nothing".to_owned(),
+                    Reading::Preview(preview) => format!("`{preview}`"),
+                    Reading::Bad(_) => "something malformed".to_owned(),
+                };
                 panic!(
-                    "the call to {} should have been told `{lane}` on the wire {}, and was told {told:?}. \
-                     Is the client wrapped in Greenlane's outbound, and is work that the handler spawns \
-                     handed the lane (`greenlane::spawn`, `.in_current_lane()`)?",
+                    "the call to {} should have been told `{lane}` on the wire {}, and was told {told}. Is \
+                     the client wrapped in Greenlane's outbound, and is work that the handler spawns handed \
+                     the lane (`greenlane::spawn`, in actix `greenlane::spawn_local`; `.in_current_lane()`)?",
                     self.target,
                     wire.describe()
                 );
@@ -104,6 +110,32 @@ impl Received {
         let lines = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         lines.map(|(_, value)| &**value).collect()
     }
+}
+
+/// Lets what a handler spawned come to its calls, whose callee answers at once.
+///
+/// It gives way to other tasks a number of times, and waits for nothing: where a task does more than that
+/// before it calls, the test has to await it.
+pub async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Asserts that no call was lost since so many were: one that was made outside any scope.
+///
+/// # Panics
+///
+/// When one was; the message says whom it was for.
+#[track_caller]
+pub fn assert_none_lost(greenlane: &Greenlane, before: u64) {
+    let lost = greenlane.counts().unscoped().saturating_sub(before);
+    assert!(
+        lost == 0,
+        "{lost} calls were made outside the request, to {:?}: hand the lane on to what is spawned \
+         (`greenlane::spawn`, in actix `greenlane::spawn_local`; `.in_current_lane()`)",
+        greenlane.unscoped_targets()
+    );
 }
 
 /// Writes a lane on a request as a tester's client would. On [`Lane::ACTIVE`] it writes nothing.

@@ -18,6 +18,31 @@
 //! # Ok::<(), greenlane_core::ConfigError>(())
 //! ```
 
+//! # tonic
+//!
+//! A channel names nobody on its requests, so the outbound has to be told whom it calls: `host` for egress,
+//! `peer` for the trail.
+//!
+//! ```
+//! use greenlane_core::Greenlane;
+//! use greenlane_tower::{InboundLayer, OutboundLayer};
+//! use tonic::transport::{Endpoint, Server};
+//! use tower::Layer;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let greenlane = Greenlane::inside("fms-vehicles").build()?;
+//! let channel = Endpoint::from_static("http://fms-map:50051").connect_lazy();
+//! let channel = OutboundLayer::new(&greenlane).host("fms-map").peer("fms-map").layer(channel);
+//! // MapClient::new(channel)
+//! let server = Server::builder().layer(InboundLayer::new(&greenlane));
+//! // server.add_service(…)
+//! # drop((channel, server)); Ok::<(), greenlane_core::ConfigError>(()) }).unwrap();
+//! ```
+//!
+//! In strict mode a lost call is a `Status` whose source is an [`Unscoped`](greenlane_core::Unscoped). What a
+//! client *streams* is polled by the connection: hand it the lane
+//! ([`HandOffStream`](greenlane_core::HandOffStream)).
+
 mod attempts;
 mod body;
 mod hand_off;

@@ -6,7 +6,7 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use greenlane_core::testing::ask;
+use greenlane_core::testing::{ask, assert_none_lost, settle};
 use greenlane_core::{Greenlane, Lane, Preview};
 use http::{Request, Response};
 use http_body::Body;
@@ -45,7 +45,9 @@ impl<B> Service<Request<B>> for CalleeService {
 }
 
 /// Sends `request` to the application three times, without a preview and with two different ones,
-/// reads each answer to its end, and asserts that every call it made was told the same.
+/// reads each answer to its end, and asserts that every call it made was told the same, and that none was
+/// made outside the request. What it spawned is [given way to](greenlane_core::testing::settle), and not
+/// waited for.
 ///
 /// The application's clients must end in the callee, and its `greenlane` must be one inside: the edge
 /// believes no request.
@@ -65,6 +67,7 @@ pub async fn assert_hands_on<S, ReqBody, ResBody>(
     ResBody: Body,
 {
     callee.take();
+    let lost = greenlane.counts().unscoped();
     let previews = ["greenlane-test-1", "greenlane-test-2"];
     let previews = previews.iter().filter_map(|name| name.parse::<Preview>().ok()).map(Lane::from);
     for lane in std::iter::once(Lane::ACTIVE).chain(previews) {
@@ -77,6 +80,8 @@ pub async fn assert_hands_on<S, ReqBody, ResBody>(
             Ok(response) => _ = response.into_body().collect().await,
             Err(error) => panic!("the application failed: {error:?}"),
         }
+        settle().await;
+        assert_none_lost(greenlane, lost);
         callee.assert_told(greenlane, &lane);
     }
 }

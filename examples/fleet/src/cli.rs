@@ -37,7 +37,9 @@ pub struct Cli {
     pub stopped: Option<Service>,
 
     /// Send many requests at once instead, of users and for several releases; some are cancelled midway.
-    /// Compares every call that each instance saw with the plan, and prints one line of JSON
+    /// Compares every call that each instance saw with the plan, and prints one line of JSON: calls that
+    /// arrived in another's lane (wrong_lane) or without their own (lost_lane), and requests that were not
+    /// answered as planned (errors). A debug build is ten times slower than --release
     #[arg(long, conflicts_with_all = ["serve", "json", "preview", "stopped"])]
     pub soak: bool,
 

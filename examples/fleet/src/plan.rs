@@ -172,7 +172,7 @@ fn explain(hop: &Hop, expected: Served) -> String {
     let why = match served {
         Served::Opaque => {
             "it was told of the preview and answered without a trail: it runs without Greenlane, so the \
-             chain is broken there and nothing behind it is told"
+             chain ends there, and whatever it calls is told nothing"
         }
         Served::Unavailable => {
             "the load balancer in front of it had nobody to ask: its preview is down"

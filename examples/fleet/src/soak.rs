@@ -124,8 +124,17 @@ pub async fn run(
     let mut faults = Vec::new();
     for outcome in &outcomes {
         let verdict = Verdict::of(SOAK, outcome, &ledger.seen(outcome.vehicle));
+        let vehicle = outcome.vehicle;
+        let wanted = outcome.wanted.unwrap_or("production");
+        if verdict.wrong_lane + verdict.lost_lane > 0 {
+            let Verdict { wrong_lane, lost_lane, .. } = verdict;
+            faults.push(format!(
+                "of the calls for vehicle {vehicle} ({wanted}), {wrong_lane} arrived in another lane and \
+                 {lost_lane} without theirs"
+            ));
+        }
         if let Some(error) = &verdict.error {
-            faults.push(format!("the request for vehicle {}: {error}", outcome.vehicle));
+            faults.push(format!("the request for vehicle {vehicle} ({wanted}): {error}"));
         }
         report.add(&verdict);
     }

@@ -28,7 +28,8 @@ pub struct Builder {
     pub(super) egress: Vec<String>,
     pub(super) carry: Vec<String>,
     pub(super) carry_baggage: bool,
-    pub(super) strict: bool,
+    /// `None`: the environment decides.
+    pub(super) strict: Option<bool>,
     pub(super) reject_malformed: bool,
     pub(super) private_responses: bool,
     pub(super) trail: bool,
@@ -52,7 +53,7 @@ impl Builder {
             egress: Vec::new(),
             carry: Vec::new(),
             carry_baggage: false,
-            strict: false,
+            strict: None,
             reject_malformed: false,
             private_responses: true,
             trail: true,
@@ -81,8 +82,11 @@ impl Builder {
 
     /// A file that holds `active` or `preview` and may change while the process runs, such as a
     /// Kubernetes downward-API volume of a label that Argo Rollouts sets. An empty file is a role
-    /// that is not known; one that can't be read leaves the role as it was for ten readings. Polled in the
-    /// background once a second, never read on a request.
+    /// that is not known. Polled in the background once a second, never read on a request.
+    ///
+    /// At start it must be there and readable. One that can't be read later leaves the role as it was for
+    /// ten readings. A preview says which previews it [serves](Builder::serves) too, or its trails read
+    /// `unverified`.
     pub fn role_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.role_file = Some(path.into());
         self
@@ -152,9 +156,10 @@ impl Builder {
     }
 
     /// Whether calls outside any scope are refused with [`Unscoped`](crate::Unscoped) rather than
-    /// sent without a preview. For tests and staging; off by default.
+    /// sent without a preview. For tests and staging; off by default, unless `GREENLANE_STRICT` says
+    /// otherwise.
     pub fn strict(mut self, strict: bool) -> Self {
-        self.strict = strict;
+        self.strict = Some(strict);
         self
     }
 
@@ -218,7 +223,8 @@ impl Builder {
             let _ = inner.reload();
             return inner.start();
         }
-        let inner = self.into_inner()?;
+        let strict = self.strict.map_or_else(env::strict, Ok)?;
+        let inner = Inner { strict, ..self.into_inner()? };
         inner.log();
         inner.start()
     }
@@ -254,7 +260,7 @@ impl Builder {
             egress,
             carry,
             carry_baggage: self.carry_baggage,
-            strict: self.strict,
+            strict: self.strict.unwrap_or(false),
             reject_malformed: self.reject_malformed,
             private_responses: self.private_responses,
             trail: self.trail,

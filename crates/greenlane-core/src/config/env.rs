@@ -10,6 +10,7 @@ use crate::wire::Wire;
 
 const PREFIX: &str = "GREENLANE_";
 const ENABLED: &str = "GREENLANE_ENABLED";
+const STRICT: &str = "GREENLANE_STRICT";
 const KNOWN: &[&str] = &[
     ENABLED,
     "GREENLANE_SERVICE",
@@ -21,7 +22,7 @@ const KNOWN: &[&str] = &[
     "GREENLANE_BAGGAGE_KEY",
     "GREENLANE_EGRESS",
     "GREENLANE_ADMISSION",
-    "GREENLANE_STRICT",
+    STRICT,
 ];
 
 impl Greenlane {
@@ -39,7 +40,9 @@ impl Greenlane {
     /// | `GREENLANE_HEADER` | the header's name (default `x-preview`), or `off` |
     /// | `GREENLANE_BAGGAGE_KEY` | the baggage member's key (default `preview`), or `off` |
     /// | `GREENLANE_EGRESS` | hosts that may be told besides the default ones, with commas between |
-    /// | `GREENLANE_STRICT` | `true` or `false` (default) |
+    /// | `GREENLANE_STRICT` | `true` or `false` (default): refuses calls outside any request |
+    ///
+    /// `GREENLANE_ENABLED` and `GREENLANE_STRICT` hold for handles that are made by code too.
     ///
     /// An empty variable is one that is not set. Others that begin with `GREENLANE_` are named in
     /// the log, since they may be misspelt.
@@ -96,7 +99,7 @@ impl Greenlane {
         builder.serves = list(var("GREENLANE_SERVES"));
         builder.egress = list(var("GREENLANE_EGRESS"));
         builder.role_file = var("GREENLANE_ROLE_FILE").map(Into::into);
-        builder.strict = flag("GREENLANE_STRICT")?.unwrap_or(false);
+        builder.strict = flag(STRICT)?;
         let role = var("GREENLANE_ROLE").map(str::parse::<Role>).transpose();
         builder.role = role.map_err(|error| error.of("GREENLANE_ROLE"))?;
         if let Some(name) = var("GREENLANE_HEADER") {
@@ -121,9 +124,18 @@ impl Greenlane {
 
 /// The kill switch, which holds for handles made by code too.
 pub(super) fn enabled() -> Result<bool, ConfigError> {
-    match env::var_os(ENABLED) {
-        Some(value) if !value.is_empty() => flag(ENABLED, &value.to_string_lossy()),
-        _ => Ok(true),
+    switch(ENABLED, true)
+}
+
+/// Whether unscoped calls are refused, where code does not say.
+pub(super) fn strict() -> Result<bool, ConfigError> {
+    switch(STRICT, false)
+}
+
+fn switch(name: &str, default: bool) -> Result<bool, ConfigError> {
+    match env::var_os(name) {
+        Some(value) if !value.is_empty() => flag(name, &value.to_string_lossy()),
+        _ => Ok(default),
     }
 }
 

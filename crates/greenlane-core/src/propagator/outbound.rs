@@ -198,7 +198,8 @@ impl Greenlane {
             if !something && !stripped {
                 return Telling::Nothing;
             }
-            inner.egress.warn_refused(destination.host);
+            let service = &inner.identity.service;
+            inner.egress.warn_refused(service, destination.peer, destination.host);
             inner.counters.add(Counter::Withheld, 1);
             return Telling::Withheld;
         }
@@ -222,8 +223,8 @@ impl Greenlane {
                 target_name = target,
                 strict = inner.strict,
                 "greenlane: a call outside any request: its lane was lost, or it belongs to the background; \
-                 hand the lane on with `greenlane::spawn` or `.in_current_lane()`, or call in \
-                 `Greenlane::background(…)`"
+                 hand the lane on with `greenlane::spawn` (in actix `greenlane::spawn_local`) or \
+                 `.in_current_lane()`, or call in `Greenlane::background(…)`"
             );
         }
         if inner.strict {

@@ -58,11 +58,11 @@ enum Told<'a> {
 
 fn told(call: &Seen) -> Told<'_> {
     match (&call.header[..], &call.baggage[..], call.lane.as_deref()) {
-        // No scope: the service runs without Greenlane.
+        // Without Greenlane there is no scope, or one of no preview: whatever was on the wire is lost there.
         ([], [], None | Some("active")) => Told::Nothing,
-        ([header], [baggage], lane)
-            if baggage.strip_prefix("preview=") == Some(header)
-                && lane.is_none_or(|lane| lane == header) =>
+        ([_], [_], None | Some("active")) => Told::Nothing,
+        ([header], [baggage], Some(lane))
+            if baggage.strip_prefix("preview=") == Some(header) && lane == header =>
         {
             Told::One(header)
         }
@@ -148,7 +148,6 @@ mod tests {
         // One wire of it, one line more, or the scope alone.
         assert_eq!(found(wanted, |seen| drop(seen[3].baggage.pop())), (1, 0, false));
         assert_eq!(found(wanted, |seen| seen[3].header.push("release-43".into())), (1, 0, false));
-        assert_eq!(found(wanted, |seen| seen[3].lane = Some("active".into())), (1, 0, false));
         // A user in a preview.
         assert_eq!(found(None, |seen| told(&mut seen[0], "release-42")), (1, 0, false));
         assert_eq!(found(None, |seen| seen[0].release = Some("release-42")), (1, 0, false));
@@ -158,6 +157,8 @@ mod tests {
     fn every_lost_lane_and_every_miscount_is_found() {
         let wanted = Some("release-42");
         assert_eq!(found(wanted, |seen| told_nothing(&mut seen[3])), (0, 1, false));
+        assert_eq!(found(wanted, |seen| seen[3].lane = Some("active".into())), (0, 1, false));
+        assert_eq!(found(wanted, |seen| seen[3].lane = None), (0, 1, false));
         assert_eq!(found(wanted, |seen| drop(seen.pop())), (0, 0, true));
         assert_eq!(found(wanted, |seen| seen.push(seen[0].clone())), (0, 0, true));
     }
