@@ -9,7 +9,8 @@ use crate::headers::Headers;
 /// stays as it is.
 pub(crate) fn answered(mut error: Error, inbound: InboundCall) -> Error {
     let mut changes = Changes::default();
-    inbound.answered(&mut changes);
+    let status = error.as_response_error().status_code().as_u16();
+    inbound.status(status).answered(&mut changes);
     if !changes.0.is_empty() {
         error.add_response_mapper(move |mut response| {
             changes.make(&mut Headers(response.headers_mut()));

@@ -100,7 +100,7 @@ fn rejected<B>(
     let response = HttpResponse::with_body(status, ScopedBody::at_hand(rejection.message()));
     let (request, _) = request.into_parts();
     let mut response = ServiceResponse::new(request, response);
-    inbound.answered(&mut Headers(response.headers_mut()));
+    inbound.status(status.as_u16()).answered(&mut Headers(response.headers_mut()));
     response
 }
 
@@ -156,7 +156,8 @@ fn answered<B: MessageBody>(
 ) -> ServiceResponse<ScopedBody<B>> {
     let scope = inbound.scope().cloned();
     let mut response = response.map_body(|_, body| ScopedBody::new(body, scope));
-    inbound.answered(&mut Headers(response.headers_mut()));
+    let status = response.status().as_u16();
+    inbound.status(status).answered(&mut Headers(response.headers_mut()));
     response
 }
 

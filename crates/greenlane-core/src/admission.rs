@@ -61,12 +61,20 @@ impl fmt::Debug for Gate {
 pub struct Entry<'a> {
     headers: &'a dyn HeaderSource,
     wanted: Option<&'a Preview>,
+    named: Option<&'a Preview>,
 }
 
 impl<'a> Entry<'a> {
     /// The preview that the request's wires name, if they name a valid one. Nobody vouches for it.
     pub fn wanted(&self) -> Option<&'a Preview> {
         self.wanted
+    }
+
+    /// The preview that the application's own code named around the inbound, by a bridge such as
+    /// `greenlane-opentelemetry`, where nothing on the request looks like one. A tracer that reads baggage
+    /// from other headers than `baggage` can name one for a stranger.
+    pub fn named(&self) -> Option<&'a Preview> {
+        self.named
     }
 
     /// The first value of a header.
@@ -117,7 +125,12 @@ pub(crate) enum Admitted {
 }
 
 impl Admission {
-    pub(crate) fn decide(&self, reading: Reading, headers: &dyn HeaderSource) -> Admitted {
+    pub(crate) fn decide(
+        &self,
+        reading: Reading,
+        named: Option<&Preview>,
+        headers: &dyn HeaderSource,
+    ) -> Admitted {
         match self {
             Self::Inside => match reading {
                 Reading::Absent => Admitted::Active,
@@ -125,7 +138,7 @@ impl Admission {
                 Reading::Bad(reason) => Admitted::Refused(reason),
             },
             Self::Edge(gates) => {
-                let entry = Entry { headers, wanted: reading.preview() };
+                let entry = Entry { headers, wanted: reading.preview(), named };
                 let opened = gates.iter().find_map(|gate| (gate.opens)(&entry));
                 opened.map_or(Admitted::Active, Admitted::Preview)
             }

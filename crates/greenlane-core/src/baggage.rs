@@ -52,10 +52,10 @@ impl<'a> Member<'a> {
             || (self.key.contains(&b'%') && percent_decode(self.key).eq(key.bytes()))
     }
 
-    /// The same without regard to case: what must not get past a boundary.
+    /// The same without regard to case and white space: what must not get past a boundary. OpenTelemetry's
+    /// propagator for Rust decodes `%20preview`, trims it, and hands `preview` on.
     pub(crate) fn resembles(&self, key: &str) -> bool {
-        let decoded = percent_decode(self.key).map(|b| b.to_ascii_lowercase());
-        decoded.eq(key.bytes().map(|b| b.to_ascii_lowercase()))
+        percent_decode(self.key).decode_utf8_lossy().trim().eq_ignore_ascii_case(key)
     }
 }
 

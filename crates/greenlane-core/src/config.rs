@@ -12,14 +12,16 @@ use std::time::Duration;
 pub use builder::Builder;
 
 use crate::admission::{Admission, Gate};
-use crate::carrier::HeaderName;
+use crate::carrier::{HeaderName, HeaderSink, HeaderSource};
 use crate::counters::{Counter, Counters, Counts, Targets};
 use crate::egress::Egress;
 use crate::error::ConfigError;
 use crate::hand_off::InScope;
 use crate::identity::{Identity, Role, RoleFile};
-use crate::lane::Scope;
+use crate::lane::{Lane, Scope};
+use crate::observer::{Observer, Observers};
 use crate::preview::Preview;
+use crate::trail::Served;
 use crate::wire::{Wire, Wires};
 
 /// The handle that every adapter takes: one instance's identity, rules and counters. Cheap to
@@ -49,6 +51,8 @@ pub(crate) struct Inner {
     pub(crate) private_responses: bool,
     pub(crate) trail: bool,
     pub(crate) hidden: bool,
+    pub(crate) hide_wires: bool,
+    pub(crate) observers: Observers,
     pub(crate) counters: Counters,
     pub(crate) unscoped: Targets,
     role_file: Option<RoleFile>,
@@ -65,6 +69,32 @@ impl Greenlane {
     /// only these gates let one in, in this order. Without gates nobody gets in.
     pub fn edge(service: impl Into<String>, gates: impl IntoIterator<Item = Gate>) -> Builder {
         Builder::new(service.into(), Admission::Edge(gates.into_iter().collect()))
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &str {
+        &self.0.identity.service
+    }
+
+    /// The version of this instance, where it is set.
+    pub fn version(&self) -> Option<&str> {
+        self.0.identity.version.as_deref()
+    }
+
+    /// The previews that this instance serves.
+    pub fn serves(&self) -> &[Preview] {
+        &self.0.identity.serves
+    }
+
+    /// The verdict of this instance, now, on a request that wants this preview.
+    pub fn served(&self, wanted: &Preview) -> Served {
+        self.0.identity.served(wanted)
+    }
+
+    /// Tells this observer, from now on, of requests and hops. There may be several, and none can be
+    /// taken away.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.0.observers.add(observer);
     }
 
     /// What was counted since the handle was built.
@@ -114,6 +144,25 @@ impl Greenlane {
     pub fn guards(&self, header: &str) -> bool {
         let inner = &*self.0;
         inner.wires.include(header) || inner.carry.iter().any(|name| name.as_str() == header)
+    }
+
+    /// Whether a baggage member with this key names a preview, or could to a reader that does not look at
+    /// case. For bridges to other systems' baggage.
+    pub fn guards_member(&self, key: &str) -> bool {
+        self.0.wires.guard(key)
+    }
+
+    /// The baggage of others on these headers as one line, without what names a preview: members stay as they
+    /// are, those that are empty, malformed or over the limits are left out and counted. For propagators.
+    pub fn foreign_baggage(&self, headers: &(impl HeaderSource + ?Sized)) -> Vec<u8> {
+        self.0.wires.foreign(headers, &self.0.counters)
+    }
+
+    /// Writes the lane's preview on every wire, **whomever the headers are for**: egress is not asked.
+    ///
+    /// For propagators, which see no host. Everybody else wants [`inject`](Greenlane::inject).
+    pub fn tell_everyone(&self, lane: &Lane, headers: &mut impl HeaderSink) {
+        self.0.wires.write(lane.preview(), &[], headers, &self.0.counters);
     }
 
     /// Counts a redirect that took a preview where it must not go, and says so in the log.
@@ -210,6 +259,8 @@ impl Inner {
             private_responses: false,
             trail: false,
             hidden: false,
+            hide_wires: false,
+            observers: Observers::default(),
             counters: Counters::default(),
             unscoped: Targets::default(),
             role_file: None,
@@ -260,6 +311,7 @@ impl Inner {
             private_responses = self.private_responses,
             trail = self.trail,
             hidden = self.hidden,
+            hide_wires = self.hide_wires,
             "greenlane: configuration"
         );
     }

@@ -34,6 +34,8 @@ counters! {
     Malformed => malformed,
     /// Requests and calls with two lines of one wire that differ.
     Ambiguous => ambiguous,
+    /// Requests that were kept out of a preview because what names it is malformed or ambiguous.
+    Refused => refused,
     /// Requests and calls on which a later wire differed from the one that decided.
     Conflicts => conflicts,
     /// Requests from whose headers admission took a preview that was not let in, and calls onto which

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::companion::{self, Accompanied};
+use crate::config::Greenlane;
 use crate::hand_off::InScope;
 use crate::preview::Preview;
 use crate::propagator::RequestScope;
@@ -188,12 +190,37 @@ impl Scope {
 
     /// Runs a future in this scope: every poll of it, and its drop.
     pub fn run<F: Future>(self, future: F) -> InScope<F> {
-        InScope::new(CURRENT.scope(self, future))
+        InScope::new(CURRENT.scope(self, Accompanied::new(future)))
     }
 
     /// Runs a function in this scope.
     pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
-        CURRENT.sync_scope(self.clone(), function)
+        CURRENT.sync_scope(self.clone(), || {
+            let is_scope = !matches!(self.0, Kind::Unscoped);
+            let entered = is_scope.then(|| companion::enter(self, false)).flatten();
+            let result = function();
+            drop(entered);
+            result
+        })
+    }
+
+    /// The handle whose inbound took this request in. Known in every request that was let into a preview.
+    pub fn greenlane(&self) -> Option<&Greenlane> {
+        self.request().map(|request| &request.greenlane)
+    }
+
+    /// Says which trace the request is part of, and whether nobody had said so before: what was said
+    /// first holds. Its hops are logged with it, in place of what its `traceparent` names: a tracer may have
+    /// begun a trace of its own. For bridges.
+    pub fn trace_is(&self, id: impl FnOnce() -> String) -> bool {
+        let mut first = false;
+        if let Some(request) = self.request() {
+            request.trace.get_or_init(|| {
+                first = true;
+                id().into()
+            });
+        }
+        first
     }
 
     /// The number of the handle whose inbound opened this scope.
@@ -201,7 +228,7 @@ impl Scope {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => None,
             Kind::Bare { handle, .. } => Some(*handle),
-            Kind::Request { request, .. } => Some(request.handle),
+            Kind::Request { request, .. } => Some(request.greenlane.0.number),
         }
     }
 
@@ -258,7 +285,7 @@ impl fmt::Debug for Scope {
 }
 
 /// The type of the future inside [`InScope`].
-pub(crate) type ScopedFuture<F> = tokio::task::futures::TaskLocalFuture<Scope, F>;
+pub(crate) type ScopedFuture<F> = tokio::task::futures::TaskLocalFuture<Scope, Accompanied<F>>;
 
 #[cfg(test)]
 mod tests {
@@ -281,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_requests_scope_tells_its_lane_anywhere_inside() {
-        let greenlane = crate::Greenlane::inside("fms-api").build().unwrap();
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
         let mut headers = vec![("x-preview".to_owned(), b"release-42".to_vec())];
         let inbound = greenlane.extract(&mut headers);
         let scope = inbound.scope().unwrap();

@@ -17,6 +17,7 @@
 mod admission;
 pub mod baggage;
 mod carrier;
+mod companion;
 mod config;
 mod counters;
 mod egress;
@@ -24,6 +25,7 @@ mod error;
 mod hand_off;
 mod identity;
 mod lane;
+mod observer;
 mod preview;
 mod propagator;
 #[cfg(test)]
@@ -36,6 +38,7 @@ mod worker;
 
 pub use admission::{Entry, Gate};
 pub use carrier::{HeaderName, HeaderSink, HeaderSource};
+pub use companion::{Companion, accompany};
 pub use config::{Builder, Greenlane};
 pub use counters::Counts;
 pub use error::{ConfigError, PreviewError, TrailError, Unscoped};
@@ -45,6 +48,7 @@ pub use hand_off::{
 };
 pub use identity::Role;
 pub use lane::{Lane, Scope};
+pub use observer::{Answered, Observer};
 pub use preview::Preview;
 pub use propagator::{Attempts, Destination, InboundCall, OutboundCall, Rejection};
 pub use trail::{Hop, Served, TRAIL, Trail};

@@ -6,7 +6,10 @@ mod outbound;
 pub use inbound::{InboundCall, Rejection};
 pub use outbound::{Attempts, Destination, OutboundCall};
 
+use std::sync::OnceLock;
+
 use crate::carrier::HeaderName;
+use crate::config::Greenlane;
 use crate::identity::Role;
 use crate::lane::Lane;
 use crate::preview::Preview;
@@ -15,7 +18,7 @@ use crate::trail::{Hop, Recorder};
 /// What a request's scope holds when there is something to hold.
 #[derive(Debug)]
 pub(crate) struct RequestScope {
-    pub(crate) handle: u64,
+    pub(crate) greenlane: Greenlane,
     pub(crate) lane: Lane,
     carried: Carried,
     /// See [`Scope::barred`](crate::Scope).
@@ -23,6 +26,14 @@ pub(crate) struct RequestScope {
     recorder: Option<Recorder>,
     /// Of the request's `traceparent`, so that events can be joined to its trace.
     trace_id: Option<Box<str>>,
+    /// The trace that a tracer says the request is part of.
+    pub(crate) trace: OnceLock<Box<str>>,
+}
+
+impl RequestScope {
+    fn trace_id(&self) -> Option<&str> {
+        self.trace.get().or(self.trace_id.as_ref()).map(|id| &**id)
+    }
 }
 
 /// What rides along besides the preview.
@@ -39,12 +50,12 @@ impl Carried {
 }
 
 /// Every hop is also an event, so that a report can join what headers can't bring back.
-fn log_hop(trace_id: Option<&str>, lane: &Lane, hop: &Hop) {
-    let preview = hop.wanted().or(lane.preview()).map(Preview::as_str);
+fn log_hop(greenlane: &Greenlane, trace_id: Option<&str>, lane: &Lane, hop: &Hop) {
+    let wanted = hop.wanted().or(lane.preview());
     tracing::info!(
         target: "greenlane::hop",
         trace_id,
-        preview,
+        preview = wanted.map(Preview::as_str),
         service = hop.service(),
         served = hop.served().as_str(),
         version = hop.version(),
@@ -54,6 +65,7 @@ fn log_hop(trace_id: Option<&str>, lane: &Lane, hop: &Hop) {
         reason = hop.reason(),
         "hop"
     );
+    greenlane.0.observers.hop(hop, wanted);
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ impl Handler for Inbound {
             ctrl.call_next(request, depot, response).await;
         }
         // Also when the flow was ceased: the response leaves all the same.
-        inbound.answered(response.headers_mut());
+        let status = response.status_code.unwrap_or(StatusCode::OK).as_u16();
+        inbound.status(status).answered(response.headers_mut());
     }
 }
 

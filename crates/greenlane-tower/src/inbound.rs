@@ -128,7 +128,8 @@ where
             }
         };
         if let Some(inbound) = inbound {
-            inbound.answered(response.headers_mut());
+            let status = response.status().as_u16();
+            inbound.status(status).answered(response.headers_mut());
         }
         Poll::Ready(Ok(response))
     }

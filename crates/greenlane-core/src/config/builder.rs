@@ -34,6 +34,7 @@ pub struct Builder {
     pub(super) private_responses: bool,
     pub(super) trail: bool,
     pub(super) hidden: bool,
+    pub(super) hide_wires: bool,
     pub(super) enabled: bool,
 }
 
@@ -58,6 +59,7 @@ impl Builder {
             private_responses: true,
             trail: true,
             hidden: false,
+            hide_wires: false,
             enabled: true,
         }
     }
@@ -190,6 +192,14 @@ impl Builder {
         self
     }
 
+    /// Whether what names a preview is taken off each request once it was read, so that nothing behind the
+    /// inbound sees it: a tracer that hands all baggage on to every host, or a handler that copies headers to
+    /// a client without an outbound. Off by default; the edge always does so.
+    pub fn hide_wires(mut self, hide: bool) -> Self {
+        self.hide_wires = hide;
+        self
+    }
+
     /// Adds gates to those of the edge, behind them; inside, where the wire is believed, there are
     /// none. For settings from the environment, which can't hold a gate.
     pub fn gates(mut self, more: impl IntoIterator<Item = Gate>) -> Self {
@@ -265,6 +275,7 @@ impl Builder {
             private_responses: self.private_responses,
             trail: self.trail,
             hidden: self.hidden,
+            hide_wires: self.hide_wires,
             role_file,
             ..Inner::new(identity, wires)
         })

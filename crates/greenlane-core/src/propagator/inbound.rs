@@ -1,14 +1,17 @@
 //! The server side of a service.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{Carried, RequestScope, log_hop};
 use crate::admission::{Admitted, Reason};
 use crate::baggage::trim;
 use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TRACEPARENT};
+use crate::companion;
 use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::lane::{Apart, Kind, Lane, Scope};
+use crate::observer::Watch;
+use crate::preview::Preview;
 use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
 use crate::wire::Reading;
 
@@ -21,6 +24,7 @@ use crate::wire::Reading;
 pub struct InboundCall {
     scope: Option<Scope>,
     answer: Answer,
+    watch: Option<Watch>,
 }
 
 /// What the response head gets.
@@ -71,24 +75,39 @@ impl Greenlane {
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
             let scope = Some(self.bare_scope(Lane::ACTIVE, false));
-            return InboundCall { scope, answer: Answer::Nothing };
+            return InboundCall { scope, answer: Answer::Nothing, watch: None };
         }
-        let seen = inner.wires.read(headers);
+        let mut seen = inner.wires.read(headers);
+        let named = self.named(&seen.reading, headers);
+        if let (Some(named), false) = (&named, inner.admission.is_edge()) {
+            seen.reading = Reading::Preview(named.clone());
+        }
         if self.is_nested(&seen.reading) {
-            return InboundCall { scope: None, answer: Answer::Nothing };
+            return InboundCall { scope: None, answer: Answer::Nothing, watch: None };
         }
         seen.count(&inner.counters);
         let conflict = seen.conflict;
-        let admitted = inner.admission.decide(seen.reading, headers);
-        let mut barred = conflict || matches!(admitted, Admitted::Refused(_));
-        if inner.admission.is_edge() || matches!(admitted, Admitted::Refused(_)) {
+        let admitted = inner.admission.decide(seen.reading, named.as_ref(), headers);
+        let refused = matches!(admitted, Admitted::Refused(_));
+        inner.counters.add(Counter::Refused, refused.into());
+        let mut barred = conflict || refused;
+        if inner.admission.is_edge() || refused {
             let stripped = inner.wires.strip(headers, &inner.counters);
             if stripped && matches!(admitted, Admitted::Active) {
                 inner.counters.add(Counter::Stripped, 1);
             }
             barred |= stripped;
+        } else if inner.hide_wires {
+            inner.wires.strip(headers, &inner.counters);
         }
         self.enter(admitted, barred, headers)
+    }
+
+    /// The preview that the application named by code, where nothing on the request could be what it was
+    /// copied from: a tracer that read the request's baggage before us may be laxer than we are.
+    fn named(&self, reading: &Reading, headers: &impl HeaderSource) -> Option<Preview> {
+        let silent = *reading == Reading::Absent && !self.0.wires.hinted(headers);
+        silent.then(|| companion::named(self)).flatten()
     }
 
     fn enter(&self, admitted: Admitted, barred: bool, headers: &impl HeaderSource) -> InboundCall {
@@ -103,25 +122,27 @@ impl Greenlane {
                 (Lane::ACTIVE, Answer::Refused { greenlane, reason, trace_id })
             }
         };
+        let watch = Watch::begin(self, &lane, matches!(answer, Answer::Refused { .. }));
         if lane.is_active() && carried.is_empty() {
             // Nearly every request: nothing is allocated.
             let scope = Some(self.bare_scope(lane, barred));
-            return InboundCall { scope, answer };
+            return InboundCall { scope, answer, watch };
         }
         let wants = !lane.is_active();
         let request = Arc::new(RequestScope {
-            handle: inner.number,
+            greenlane: self.clone(),
             lane,
             carried,
             barred,
             recorder: (wants && inner.trail).then(Recorder::default),
             trace_id: trace_id(headers).filter(|_| wants),
+            trace: OnceLock::new(),
         });
         let lane = request.lane.clone();
         let scope = Some(Scope(Kind::Request { lane, request: request.clone() }));
         let answer =
             if wants { Answer::Preview { greenlane: self.clone(), request } } else { answer };
-        InboundCall { scope, answer }
+        InboundCall { scope, answer, watch }
     }
 
     fn bare_scope(&self, lane: Lane, barred: bool) -> Scope {
@@ -175,15 +196,26 @@ impl InboundCall {
         }
     }
 
+    /// Says the response's status, for telemetry.
+    pub fn status(mut self, status: u16) -> Self {
+        if let Some(watch) = &mut self.watch {
+            watch.status_is(status);
+        }
+        self
+    }
+
     /// Puts the trail on the response head, as it leaves, and keeps caches from storing it.
-    pub fn answered<H: HeaderSink>(self, headers: &mut H) {
+    pub fn answered<H: HeaderSink>(mut self, headers: &mut H) {
+        if let Some(watch) = &mut self.watch {
+            watch.see(headers);
+        }
         match self.answer {
             Answer::Nothing => {}
             Answer::NoTrail => headers.remove(&TRAIL),
             Answer::Refused { greenlane, reason, trace_id } => {
                 let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
                 let hop = hop.reason_is(reason.as_str());
-                log_hop(trace_id.as_deref(), &Lane::ACTIVE, &hop);
+                log_hop(&greenlane, trace_id.as_deref(), &Lane::ACTIVE, &hop);
                 let trail = Trail::of_hop(hop);
                 if greenlane.0.trail {
                     put(trail, &greenlane, headers);
@@ -214,7 +246,7 @@ fn trail_of(
     let own = Hop::of_instance(&inner.identity, inner.identity.served(wanted));
     let deeper = u8::from(!inner.hidden);
     if !inner.hidden {
-        log_hop(request.trace_id.as_deref(), &request.lane, &own);
+        log_hop(greenlane, request.trace_id(), &request.lane, &own);
         trail = Trail::of_hop(own);
     }
     trail.append(recorder.close(), deeper);

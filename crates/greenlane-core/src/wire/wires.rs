@@ -175,20 +175,30 @@ impl Wires {
     fn strip_baggage(&self, headers: &mut impl HeaderSink, counters: &Counters) -> bool {
         let ours =
             |member: &baggage::Member<'_>| self.baggage_keys().any(|key| member.resembles(key));
-        let mut found = false;
-        headers.visit(&BAGGAGE, &mut |line| {
-            found |= members(line).flatten().any(|m| ours(&m));
-        });
-        // A malformed member of ours is none to us, but could be one to a laxer reader.
-        headers.visit(&BAGGAGE, &mut |line| {
-            found |= members(line).filter_map(Result::err).any(|raw| self.resembles_ours(raw));
-        });
+        let found = self.hinted(headers);
         if found {
             let mut spliced = Spliced::default();
             headers.visit(&BAGGAGE, &mut |line| spliced.add(line, ours));
             self.put(&spliced, headers, counters);
         }
         found
+    }
+
+    /// Whether a baggage member is ours, or could be to a laxer reader.
+    pub(crate) fn hinted(&self, headers: &(impl HeaderSource + ?Sized)) -> bool {
+        let mut found = false;
+        headers.visit(&BAGGAGE, &mut |line| {
+            found |= members(line).any(|member| match member {
+                Ok(member) => self.baggage_keys().any(|key| member.resembles(key)),
+                Err(raw) => self.resembles_ours(raw),
+            });
+        });
+        found
+    }
+
+    /// Whether this is a key of ours, without regard to case.
+    pub(crate) fn guard(&self, key: &str) -> bool {
+        self.baggage_keys().any(|ours| ours.eq_ignore_ascii_case(key))
     }
 
     fn resembles_ours(&self, malformed: &[u8]) -> bool {

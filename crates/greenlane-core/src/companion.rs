@@ -1,0 +1,185 @@
+//! Another context that travels beside the scope, such as a tracer's.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::config::Greenlane;
+use crate::error::ConfigError;
+use crate::lane::Scope;
+use crate::preview::Preview;
+
+/// Keeps another context in step with the scope. For bridges such as `greenlane-opentelemetry`.
+///
+/// Inbounds, what is handed off, bodies and streams enter scopes. The companion is told each time, so that
+/// it needs no layer of its own, which could stand in the wrong place.
+pub trait Companion: Send + Sync {
+    /// Code runs in this scope now. What is returned is dropped when it has run, on the same thread.
+    ///
+    /// `polled` tells one poll of a future from a function such as a service's `call`, around which
+    /// many tracers have not set their context.
+    fn enter(&self, scope: &Scope, polled: bool) -> Option<Box<dyn Any>>;
+
+    /// The preview that the application named around an inbound otherwise than on a wire.
+    ///
+    /// Asked only where nothing on the wires looks like a preview. Inside it is believed; at the edge
+    /// only a gate may, which finds it in [`Entry::named`](crate::Entry::named).
+    fn named(&self, greenlane: &Greenlane) -> Option<Preview> {
+        let _ = greenlane;
+        None
+    }
+}
+
+static COMPANION: OnceLock<Box<dyn Companion>> = OnceLock::new();
+
+/// Sets the companion of this process's scopes. There is one, as there is one task-local.
+///
+/// # Errors
+///
+/// When there is one already.
+pub fn accompany(companion: impl Companion + 'static) -> Result<(), ConfigError> {
+    COMPANION.set(Box::new(companion)).map_err(|_| {
+        ConfigError::new("companion", "", "there is one already", "one for the whole process")
+    })
+}
+
+/// Tells the companion, if there is one.
+pub(crate) fn enter(scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
+    COMPANION.get()?.enter(scope, polled)
+}
+
+/// What the application named around an inbound.
+pub(crate) fn named(greenlane: &Greenlane) -> Option<Preview> {
+    COMPANION.get()?.named(greenlane)
+}
+
+pin_project! {
+    /// A future whose companion is told of each poll. It is polled inside the scope.
+    pub(crate) struct Accompanied<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> Accompanied<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future }
+    }
+}
+
+impl<F: Future> Future for Accompanied<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Without a companion the scope isn't even looked at.
+        let entered = COMPANION.get().and_then(|companion| {
+            let scope = Scope::current()?;
+            companion.enter(&scope, true)
+        });
+        let polled = self.project().future.poll(cx);
+        drop(entered);
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::sync::Once;
+
+    use super::*;
+    use crate::carrier::test_headers::headers;
+    use crate::{Gate, HandOff, Lane};
+
+    thread_local! {
+        /// What the companion saw on this thread, where a test asked for it: other tests count
+        /// allocations.
+        static SEEN: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+        static NAMED: RefCell<Option<Preview>> = const { RefCell::new(None) };
+    }
+
+    fn note(text: String) {
+        SEEN.with_borrow_mut(|seen| seen.iter_mut().for_each(|seen| seen.push(text.clone())));
+    }
+
+    struct Notes;
+
+    struct Left(Lane);
+
+    impl Drop for Left {
+        fn drop(&mut self) {
+            note(format!("left {}", self.0));
+        }
+    }
+
+    impl Companion for Notes {
+        fn enter(&self, scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
+            SEEN.with_borrow(Option::is_some).then(|| {
+                let lane = scope.lane();
+                note(format!("{} {lane}", if polled { "polled" } else { "called" }));
+                Box::new(Left(lane)) as Box<dyn Any>
+            })
+        }
+
+        fn named(&self, _: &Greenlane) -> Option<Preview> {
+            NAMED.with_borrow(Clone::clone)
+        }
+    }
+
+    fn accompanied() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| accompany(Notes).unwrap());
+    }
+
+    fn release_42() -> Lane {
+        Lane::from("release-42".parse::<Preview>().unwrap())
+    }
+
+    #[tokio::test]
+    async fn it_is_told_of_every_call_and_every_poll() {
+        accompanied();
+        SEEN.with_borrow_mut(|seen| *seen = Some(Vec::new()));
+        async {
+            tokio::task::yield_now().await;
+            note("works".to_owned());
+        }
+        .in_lane(release_42())
+        .await;
+        Scope::background().run_sync(|| note("works".to_owned()));
+        let seen = SEEN.with_borrow_mut(Option::take).unwrap();
+        let polls = ["polled release-42", "left release-42", "polled release-42", "works"];
+        let calls = ["left release-42", "called active", "works", "left active"];
+        assert_eq!(seen, [&polls[..], &calls[..]].concat());
+        assert!(accompany(Notes).is_err(), "there is one for all");
+    }
+
+    #[test]
+    fn what_the_application_names_counts_where_no_wire_says_anything() {
+        accompanied();
+        NAMED.with_borrow_mut(|named| *named = "release-42".parse().ok());
+        let gate = Gate::application("code", |entry| entry.named().cloned());
+        let inside = Greenlane::inside("fms-api").build().unwrap();
+        let edge = Greenlane::edge("console", []).build().unwrap();
+        let opened = Greenlane::edge("console", [gate]).build().unwrap();
+        for (handle, request, lane) in [
+            (&inside, None, "release-42"),
+            (&edge, None, "active"),
+            (&opened, None, "release-42"),
+            (&inside, Some(("x-preview", "other")), "other"),
+            // What a stranger wrote, a tracer may have read as it liked.
+            (&opened, Some(("x-preview", "other")), "active"),
+            (&opened, Some(("baggage", "%20preview=other")), "active"),
+            (&opened, Some(("baggage", "Preview=other")), "active"),
+            (&opened, Some(("baggage", "preview")), "active"),
+        ] {
+            let request: Vec<_> = request.into_iter().collect();
+            let inbound = handle.extract(&mut headers(&request));
+            assert_eq!(inbound.scope().unwrap().lane().to_string(), lane, "{handle:?} {request:?}");
+        }
+        NAMED.with_borrow_mut(|named| *named = None);
+    }
+}
