@@ -1,0 +1,145 @@
+//! Requests, latency and what went wrong, by OpenTelemetry's meter.
+
+mod previews;
+
+use std::slice;
+use std::sync::Arc;
+
+use greenlane_core::{Answered, Greenlane, Observer, Role, Served};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Histogram, Meter};
+
+use crate::labels::SERVED;
+use crate::metrics::previews::Previews;
+
+const SERVICE: &str = "greenlane.service";
+const OUTCOME: &str = "greenlane.outcome";
+
+/// As the conventions have it for `http.server.request.duration`, in seconds:
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#metric-httpserverrequestduration>.
+const SECONDS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Requests and latency by preview, so that a release can be judged; and everything that a handle counts.
+///
+/// | instrument | |
+/// |---|---|
+/// | `greenlane.server.request.duration` | histogram, `s`: from when a request is taken in to when its response head leaves. Its count is the number of requests |
+/// | `greenlane.refused`, `.conflicts`, `.unscoped` (lost), `.withheld`, `.late_calls`, … | counters: each of [`Counts`](greenlane_core::Counts) by its name |
+///
+/// | attribute | |
+/// |---|---|
+/// | `greenlane.service` | the service |
+/// | `greenlane.preview` | the preview that was asked for; absent in the active lane; `other` beyond the limit |
+/// | `greenlane.served` | this instance's verdict; in the active lane its role: `active`, `preview` or `unknown` |
+/// | `greenlane.outcome` | `success`, `client_error` (4xx), `server_error` (5xx), or `unanswered`: dropped before there was a response |
+///
+/// A gRPC call that fails before it answers is judged by its `grpc-status`. One that fails later is a success here: its
+/// status comes after the head.
+///
+/// ```
+/// # use greenlane_core::Greenlane;
+/// use greenlane_opentelemetry::Metrics;
+/// use opentelemetry::global;
+///
+/// let greenlane = Greenlane::inside("fms-api").serves(["release-42"]).build()?;
+/// Metrics::new(&global::meter("greenlane")).previews(50).install(&greenlane);
+/// # Ok::<(), greenlane_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    meter: Meter,
+    limit: usize,
+}
+
+impl Metrics {
+    /// Metrics of this meter that tell 32 previews apart.
+    pub fn new(meter: &Meter) -> Self {
+        Self { meter: meter.clone(), limit: 32 }
+    }
+
+    /// How many previews are told apart; all others are `other`. Those that the instance serves always are.
+    #[must_use]
+    pub fn previews(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Begins to measure what this handle does.
+    pub fn install(self, greenlane: &Greenlane) {
+        let service = KeyValue::new(SERVICE, greenlane.service().to_owned());
+        for (name, _) in greenlane.counts().iter() {
+            self.count(name, greenlane.clone(), service.clone());
+        }
+        let duration = self.meter.f64_histogram("greenlane.server.request.duration");
+        let duration = duration
+            .with_description("Duration of requests, by preview and by who served them.")
+            .with_unit("s")
+            .with_boundaries(SECONDS.into())
+            .build();
+        let previews = Previews::new(self.limit, greenlane.serves());
+        greenlane.observe(Arc::new(Requests { duration, service, previews }));
+    }
+
+    /// One of the handle's counts, read when metrics are collected.
+    fn count(&self, name: &'static str, greenlane: Greenlane, service: KeyValue) {
+        self.meter
+            .u64_observable_counter(format!("greenlane.{name}"))
+            .with_description(format!("What Greenlane counts as {}.", name.replace('_', " ")))
+            .with_unit(unit(name))
+            .with_callback(move |counter| {
+                let count = greenlane.counts().iter().find(|(counted, _)| *counted == name);
+                counter.observe(count.map_or(0, |(_, n)| n), slice::from_ref(&service));
+            })
+            .build();
+    }
+}
+
+fn unit(name: &str) -> &'static str {
+    match name {
+        "refused" | "stripped" => "{request}",
+        "unscoped" | "withheld" | "late_calls" | "untracked" => "{call}",
+        "bad_trails" | "truncated" => "{trail}",
+        "baggage_malformed" | "baggage_over_limit" => "{member}",
+        "leaked" => "{redirect}",
+        _ => "{occurrence}",
+    }
+}
+
+/// Measures requests.
+struct Requests {
+    duration: Histogram<f64>,
+    service: KeyValue,
+    previews: Previews,
+}
+
+impl Observer for Requests {
+    fn answered(&self, answered: &Answered<'_>) {
+        let mut attributes = Vec::with_capacity(4);
+        attributes.push(self.service.clone());
+        attributes.extend(answered.lane().preview().map(|preview| self.previews.label(preview)));
+        attributes.push(KeyValue::new(SERVED, served(answered)));
+        attributes.push(KeyValue::new(OUTCOME, outcome(answered)));
+        self.duration.record(answered.took().as_secs_f64(), &attributes);
+    }
+}
+
+fn served(answered: &Answered<'_>) -> &'static str {
+    let role = || answered.role().map_or("unknown", Role::as_str);
+    answered.served().map_or_else(role, Served::as_str)
+}
+
+/// For gRPC, a server's errors are those that the conventions say:
+/// <https://opentelemetry.io/docs/specs/semconv/rpc/grpc/>.
+fn outcome(answered: &Answered<'_>) -> &'static str {
+    match (answered.grpc_status(), answered.status()) {
+        (Some(2 | 4 | 12..=15), _) | (None, Some(500..)) => "server_error",
+        (Some(1..), _) | (None, Some(400..)) => "client_error",
+        (_, Some(_)) => "success",
+        (_, None) => "unanswered",
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sdk")]
+mod tests;

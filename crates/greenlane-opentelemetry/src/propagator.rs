@@ -1,0 +1,115 @@
+//! One `baggage` line, and nothing of it lost.
+
+mod carriers;
+#[cfg(test)]
+#[cfg(feature = "sdk")]
+mod tests;
+
+use greenlane_core::{Greenlane, Lane, Preview};
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+
+use crate::baggage::{Arrived, line};
+use crate::context::scope_here;
+use crate::propagator::carriers::{BAGGAGE, Others, Withheld, lines};
+
+/// Wraps the propagators that you use, and does the baggage itself.
+///
+/// OpenTelemetry's `BaggagePropagator` for Rust reads only the first `baggage` line, changes values and order, and
+/// can make headers that some clients panic at. With this propagator around it (and around whatever else there
+/// is, so that none comes after it):
+///
+/// - All lines are read. Members of others leave as they came, byte for byte and in order, unless the
+///   application changed them; `cx.baggage()` reads and changes them as ever.
+/// - What names a preview never gets into a context's baggage, and none leaves from there: telling a host of it is
+///   the outbound's, which knows the host. The outbound runs last and adds it in front.
+/// - Exactly one `baggage` line leaves, and no value that HTTP does not allow, in any header.
+///
+/// Baggage is read and written if the wrapped propagators do so, as their
+/// [`fields`](TextMapPropagator::fields) tell.
+#[derive(Debug)]
+pub struct LaneBaggagePropagator {
+    greenlane: Greenlane,
+    inner: Box<dyn TextMapPropagator + Send + Sync>,
+    carries_baggage: bool,
+    everywhere: bool,
+    fields: Vec<String>,
+}
+
+impl LaneBaggagePropagator {
+    /// Wraps this propagator, most often a `TextMapCompositePropagator` with a `BaggagePropagator` in it.
+    pub fn around(
+        greenlane: &Greenlane,
+        inner: impl TextMapPropagator + Send + Sync + 'static,
+    ) -> Self {
+        let fields: Vec<String> = inner.fields().map(str::to_owned).collect();
+        Self {
+            greenlane: greenlane.clone(),
+            inner: Box::new(inner),
+            carries_baggage: fields.iter().any(|field| field == BAGGAGE),
+            everywhere: false,
+            fields,
+        }
+    }
+
+    /// Tells **every** host of the preview, by all wires: a propagator sees no host, so egress can't hold here.
+    ///
+    /// For applications whose clients are all OpenTelemetry's and call nobody but their own services. Where an
+    /// outbound runs behind it, egress holds after all, since it takes off again what it does not allow.
+    #[must_use]
+    pub fn inject_everywhere(mut self) -> Self {
+        self.everywhere = true;
+        // Which headers those are, any preview tells.
+        if let Ok(any) = "any".parse::<Preview>() {
+            let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
+            self.greenlane.tell_everyone(&Lane::from(any), &mut headers);
+            let new = headers.into_iter().map(|(name, _)| name);
+            let new: Vec<String> = new.filter(|name| !self.fields.contains(name)).collect();
+            self.fields.extend(new);
+        }
+        self
+    }
+
+    /// The headers that leave.
+    fn headers(&self, cx: &Context) -> Vec<(String, Vec<u8>)> {
+        let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
+        if self.carries_baggage {
+            let all = vec![(BAGGAGE, line(cx))];
+            let foreign = self.greenlane.foreign_baggage(&all);
+            headers.extend((!foreign.is_empty()).then(|| (BAGGAGE.to_owned(), foreign)));
+        }
+        if let Some(scope) = scope_here(cx).filter(|_| self.everywhere) {
+            self.greenlane.tell_everyone(&scope.lane(), &mut headers);
+        }
+        headers
+    }
+}
+
+impl TextMapPropagator for LaneBaggagePropagator {
+    fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
+        self.inner.inject_context(cx, &mut Others(&mut *injector));
+        for (name, value) in self.headers(cx) {
+            // All of it is ASCII: members are well-formed, and previews are names.
+            if let Ok(value) = String::from_utf8(value) {
+                injector.set(&name, value);
+            }
+        }
+    }
+
+    fn extract_with_context(&self, cx: &Context, extractor: &dyn Extractor) -> Context {
+        let cx = self.inner.extract_with_context(cx, &Withheld(extractor));
+        match lines(extractor).filter(|_| self.carries_baggage) {
+            Some(lines) => {
+                let arrived = Arrived::read(&self.greenlane.foreign_baggage(&lines));
+                cx.with_baggage(arrived.baggage()).with_value(arrived)
+            }
+            None => cx,
+        }
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        FieldIter::new(&self.fields)
+    }
+}
