@@ -56,7 +56,7 @@ fuzz_target!(|data: (&[u8], &[u8], &[u8])| {
         assert!(baggage::members(line).all(|member| member.is_ok()));
     }
     let mut response = HeaderMap::new();
-    inbound.answered(&mut response);
+    inbound.answered(200, &mut response);
     if let Some(read) = Trail::of(&response) {
         assert!(!read.expect("we can read what we write").hops().is_empty());
     }

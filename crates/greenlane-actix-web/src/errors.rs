@@ -10,7 +10,7 @@ use crate::headers::Headers;
 pub(crate) fn answered(mut error: Error, inbound: InboundCall) -> Error {
     let mut changes = Changes::default();
     let status = error.as_response_error().status_code().as_u16();
-    inbound.status(status).answered(&mut changes);
+    inbound.answered(status, &mut changes);
     if !changes.0.is_empty() {
         error.add_response_mapper(move |mut response| {
             changes.make(&mut Headers(response.headers_mut()));

@@ -100,7 +100,7 @@ fn rejected<B>(
     let response = HttpResponse::with_body(status, ScopedBody::at_hand(rejection.message()));
     let (request, _) = request.into_parts();
     let mut response = ServiceResponse::new(request, response);
-    inbound.status(status.as_u16()).answered(&mut Headers(response.headers_mut()));
+    inbound.answered(status.as_u16(), &mut Headers(response.headers_mut()));
     response
 }
 
@@ -157,7 +157,7 @@ fn answered<B: MessageBody>(
     let scope = inbound.scope().cloned();
     let mut response = response.map_body(|_, body| ScopedBody::new(body, scope));
     let status = response.status().as_u16();
-    inbound.status(status).answered(&mut Headers(response.headers_mut()));
+    inbound.answered(status, &mut Headers(response.headers_mut()));
     response
 }
 

@@ -67,7 +67,7 @@ fn asked() -> (Greenlane, InboundCall) {
 
 fn trail(inbound: InboundCall) -> String {
     let mut response = Vec::<(String, Vec<u8>)>::new();
-    inbound.answered(&mut response);
+    inbound.answered(200, &mut response);
     let trail = response.into_iter().find(|(name, _)| name == "x-preview-trail");
     String::from_utf8(trail.unwrap().1).unwrap()
 }

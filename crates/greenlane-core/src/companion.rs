@@ -102,8 +102,8 @@ mod tests {
         static NAMED: RefCell<Option<Preview>> = const { RefCell::new(None) };
     }
 
-    fn note(text: String) {
-        SEEN.with_borrow_mut(|seen| seen.iter_mut().for_each(|seen| seen.push(text.clone())));
+    fn note(text: &str) {
+        SEEN.with_borrow_mut(|seen| seen.iter_mut().for_each(|seen| seen.push(text.to_owned())));
     }
 
     struct Notes;
@@ -112,7 +112,7 @@ mod tests {
 
     impl Drop for Left {
         fn drop(&mut self) {
-            note(format!("left {}", self.0));
+            note(&format!("left {}", self.0));
         }
     }
 
@@ -120,7 +120,7 @@ mod tests {
         fn enter(&self, scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
             SEEN.with_borrow(Option::is_some).then(|| {
                 let lane = scope.lane();
-                note(format!("{} {lane}", if polled { "polled" } else { "called" }));
+                note(&format!("{} {lane}", if polled { "polled" } else { "called" }));
                 Box::new(Left(lane)) as Box<dyn Any>
             })
         }
@@ -145,11 +145,11 @@ mod tests {
         SEEN.with_borrow_mut(|seen| *seen = Some(Vec::new()));
         async {
             tokio::task::yield_now().await;
-            note("works".to_owned());
+            note("works");
         }
         .in_lane(release_42())
         .await;
-        Scope::background().run_sync(|| note("works".to_owned()));
+        Scope::background().run_sync(|| note("works"));
         let seen = SEEN.with_borrow_mut(Option::take).unwrap();
         let polls = ["polled release-42", "left release-42", "polled release-42", "works"];
         let calls = ["left release-42", "called active", "works", "left active"];

@@ -126,11 +126,8 @@ impl Watch {
         })
     }
 
-    pub(crate) fn status_is(&mut self, status: u16) {
+    pub(crate) fn see(&mut self, status: u16, head: &impl HeaderSource) {
         self.status = Some(status);
-    }
-
-    pub(crate) fn see(&mut self, head: &impl HeaderSource) {
         head.visit(&GRPC_STATUS, &mut |code| {
             self.grpc_status = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok());
         });
@@ -192,12 +189,12 @@ mod tests {
     fn every_request_has_one_end() {
         let (greenlane, notes) = observed();
         let request = |lines: &[(&str, &str)]| greenlane.extract(&mut headers(lines));
-        request(&[]).status(204).answered(&mut headers(&[]));
+        request(&[]).answered(204, &mut headers(&[]));
         let nested = request(&[]);
-        nested.scope().unwrap().run_sync(|| request(&[]).status(200).answered(&mut headers(&[])));
+        nested.scope().unwrap().run_sync(|| request(&[]).answered(200, &mut headers(&[])));
         drop(nested);
-        request(&[("x-preview", "a b")]).status(200).answered(&mut headers(&[]));
-        request(&[]).status(200).answered(&mut headers(&[("grpc-status", "13")]));
+        request(&[("x-preview", "a b")]).answered(200, &mut headers(&[]));
+        request(&[]).answered(200, &mut headers(&[("grpc-status", "13")]));
         let noted = noted(&notes);
         assert_eq!(noted[..2], ["active None Some(204) None", "active None None None"]);
         assert_eq!(noted[2], "fms-api refused None");
@@ -214,7 +211,7 @@ mod tests {
             let destination = Destination::host(Some("fms-map"));
             greenlane.inject(&destination, &mut headers(&[])).unwrap().failed();
         });
-        inbound.status(502).answered(&mut headers(&[]));
+        inbound.answered(502, &mut headers(&[]));
         let wanted = "Some(Preview(release-42))";
         let expected = [
             format!("fms-map failed {wanted}"),

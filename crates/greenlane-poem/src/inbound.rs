@@ -46,7 +46,7 @@ impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
             let status = StatusCode::from_u16(rejection.status());
             let status = status.unwrap_or(StatusCode::BAD_REQUEST);
             let mut response = (status, rejection.message()).into_response();
-            inbound.status(status.as_u16()).answered(response.headers_mut());
+            inbound.answered(status.as_u16(), response.headers_mut());
             return Ok(response);
         }
         let inner = async { self.inner.call(request).await.map(IntoResponse::into_response) };
@@ -57,17 +57,17 @@ impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
             Ok(mut response) => {
                 keep(&mut response, &scope);
                 let status = response.status().as_u16();
-                inbound.status(status).answered(response.headers_mut());
+                inbound.answered(status, response.headers_mut());
                 Ok(response)
             }
             // There is a response already, and maybe a trail on it, such as a proxying handler's.
             Err(error) if error.is_from_response() => {
-                let inbound = inbound.status(error.status().as_u16());
-                Err(answered(error, &scope, |headers| inbound.answered(headers)))
+                let status = error.status().as_u16();
+                Err(answered(error, &scope, |headers| inbound.answered(status, headers)))
             }
             Err(error) => {
                 let mut told = HeaderMap::new();
-                inbound.status(error.status().as_u16()).answered(&mut told);
+                inbound.answered(error.status().as_u16(), &mut told);
                 if told.is_empty() {
                     return Err(error);
                 }

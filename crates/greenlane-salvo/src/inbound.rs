@@ -45,7 +45,7 @@ impl Handler for Inbound {
         }
         // Also when the flow was ceased: the response leaves all the same.
         let status = response.status_code.unwrap_or(StatusCode::OK).as_u16();
-        inbound.status(status).answered(response.headers_mut());
+        inbound.answered(status, response.headers_mut());
     }
 }
 

@@ -130,7 +130,7 @@ mod tests {
         let client = AttemptsLayer.layer(hedge);
         scope.run(client.oneshot(request)).await.unwrap();
         let mut response = http::HeaderMap::new();
-        inbound.answered(&mut response);
+        inbound.answered(200, &mut response);
         assert_eq!(
             response["x-preview-trail"],
             "fms-api;served=unknown, fms-map;d=1;served=cancelled, \

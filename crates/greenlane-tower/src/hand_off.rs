@@ -177,7 +177,7 @@ mod tests {
         let inbound = greenlane.extract(&mut headers);
         inbound.scope().unwrap().clone().run(client.oneshot(request())).await.unwrap();
         let mut answer = http::HeaderMap::new();
-        inbound.answered(&mut answer);
+        inbound.answered(200, &mut answer);
         assert_eq!(
             answer["x-preview-trail"],
             "fms-api;served=unknown, fms-map;d=1;served=unavailable;status=503, \

@@ -129,7 +129,7 @@ where
         };
         if let Some(inbound) = inbound {
             let status = response.status().as_u16();
-            inbound.status(status).answered(response.headers_mut());
+            inbound.answered(status, response.headers_mut());
         }
         Poll::Ready(Ok(response))
     }

@@ -124,7 +124,7 @@ fn the_lane_is_that_of_where_send_is_called_wherever_it_is_polled() {
     assert_eq!(callee.told(), [TOLD]);
     assert!(!response.headers().contains_key("x-preview-trail"));
     let mut answer: Vec<(String, Vec<u8>)> = Vec::new();
-    inbound.answered(&mut answer);
+    inbound.answered(200, &mut answer);
     let trail = b"fms-api;served=unknown, fms-map;d=1;served=preview".to_vec();
     assert!(answer.contains(&("x-preview-trail".to_owned(), trail)), "{answer:?}");
 }

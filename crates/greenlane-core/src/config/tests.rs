@@ -169,7 +169,7 @@ fn the_role_file_is_never_read_on_a_request() {
     fs::remove_file(&file).unwrap();
     for _ in 0..10_000 {
         let mut headers = vec![("x-preview".to_owned(), b"release-42".to_vec())];
-        greenlane.extract(&mut headers).answered(&mut headers);
+        greenlane.extract(&mut headers).answered(200, &mut headers);
     }
     // The background reads it once a second, whatever is asked.
     assert!(greenlane.counts().role_unread() < 1_000);

@@ -233,7 +233,7 @@ async fn another_lane_inside_a_request_keeps_what_rides_along_and_its_trail() {
     assert!(sent.contains(&("x-preview".to_owned(), b"release-7".to_vec())), "{sent:?}");
     assert!(sent.contains(&("x-tenant-id".to_owned(), b"7".to_vec())), "{sent:?}");
     let mut response = Vec::<(String, Vec<u8>)>::new();
-    inbound.answered(&mut response);
+    inbound.answered(200, &mut response);
     let trail = response.iter().find(|(name, _)| name == "x-preview-trail").unwrap();
     assert_eq!(
         std::str::from_utf8(&trail.1).unwrap(),
@@ -254,7 +254,7 @@ async fn work_that_outlives_its_request_is_in_its_lane_and_counted_as_late() {
             call(&greenlane, "fms-map")
         })
     });
-    inbound.answered(&mut Vec::<(String, Vec<u8>)>::new());
+    inbound.answered(200, &mut Vec::<(String, Vec<u8>)>::new());
     answered.send(()).unwrap();
     let sent = task.await.unwrap();
     assert!(sent.contains(&("x-preview".to_owned(), b"release-42".to_vec())), "{sent:?}");

@@ -196,18 +196,10 @@ impl InboundCall {
         }
     }
 
-    /// Says the response's status, for telemetry.
-    pub fn status(mut self, status: u16) -> Self {
+    /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it.
+    pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(watch) = &mut self.watch {
-            watch.status_is(status);
-        }
-        self
-    }
-
-    /// Puts the trail on the response head, as it leaves, and keeps caches from storing it.
-    pub fn answered<H: HeaderSink>(mut self, headers: &mut H) {
-        if let Some(watch) = &mut self.watch {
-            watch.see(headers);
+            watch.see(status, headers);
         }
         match self.answer {
             Answer::Nothing => {}

@@ -42,7 +42,7 @@ fn response(
     let inbound = greenlane.extract(&mut headers(request));
     let mut response = HeaderMap::new();
     inbound.scope().unwrap().run_sync(|| calls(&mut response));
-    inbound.answered(&mut response);
+    inbound.answered(200, &mut response);
     response
 }
 
@@ -360,7 +360,7 @@ fn malformed_is_dropped_counted_shown_and_goes_on_in_the_active_lane() {
         assert!(inbound.scope().unwrap().lane().is_active() && inbound.rejection().is_none());
         assert_eq!(map, headers(&[("baggage", "b=1")]), "a proxying handler must not copy it");
         let mut response = HeaderMap::new();
-        inbound.answered(&mut response);
+        inbound.answered(200, &mut response);
         assert_eq!(
             trail(&response).unwrap(),
             format!("fms-api;served=refused;role=active;reason={reason}")
@@ -389,7 +389,7 @@ fn the_edge_strips_strangers_and_answers_them_without_a_trail() {
     assert_eq!(map, headers(&[("baggage", "b=1")]));
     assert!(inbound.scope().unwrap().lane().is_active());
     let mut response = headers(&[("x-preview-trail", "fms-api;served=active")]);
-    inbound.answered(&mut response);
+    inbound.answered(200, &mut response);
     assert!(response.is_empty(), "{response:?}");
     assert_eq!(greenlane.counts().stripped(), 1);
 }
@@ -480,7 +480,7 @@ fn disabled_passes_everything_through() {
     let inbound = greenlane.extract(&mut map);
     assert!(inbound.scope().unwrap().lane().is_active() && map == before);
     let mut response = headers(&[("x-preview-trail", "a;served=active")]);
-    inbound.answered(&mut response);
+    inbound.answered(200, &mut response);
     assert_eq!(response.len(), 1);
     inject(&greenlane, "maps.example", &mut map).answered(200, &mut response);
     assert_eq!((map, response.len()), (before, 1));
@@ -509,7 +509,7 @@ fn no_preview_and_nothing_to_carry_allocates_nothing() {
         inbound.scope().unwrap().run_sync(|| {
             greenlane.inject(&to, &mut call).unwrap().answered(200, &mut answer);
         });
-        inbound.answered(&mut answer);
+        inbound.answered(200, &mut answer);
     });
     assert_eq!(measured.count_total, 0);
 }
@@ -545,7 +545,7 @@ proptest::proptest! {
             proptest::prop_assert!(crate::baggage::members(line).all(|member| member.is_ok()));
         }
         let mut response = HeaderMap::new();
-        inbound.answered(&mut response);
+        inbound.answered(200, &mut response);
         if let Some(read) = Trail::of(&response) {
             proptest::prop_assert!(!read.unwrap().hops().is_empty());
         }

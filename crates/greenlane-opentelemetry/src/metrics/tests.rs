@@ -63,7 +63,7 @@ fn request(greenlane: &Greenlane, preview: Option<&str>, status: Option<u16>) {
     let lines: Vec<_> = preview.map(|preview| ("x-preview", preview)).into_iter().collect();
     let inbound = greenlane.extract(&mut headers(&lines));
     if let Some(status) = status {
-        inbound.status(status).answered(&mut HeaderMap::new());
+        inbound.answered(status, &mut HeaderMap::new());
     }
 }
 
@@ -102,7 +102,7 @@ fn grpc_tells_its_failures_in_its_own_way() {
     measured.metrics().install(&greenlane);
     for code in ["0", "5", "13", "14"] {
         let inbound = greenlane.extract(&mut HeaderMap::new());
-        inbound.status(200).answered(&mut headers(&[("grpc-status", code)]));
+        inbound.answered(200, &mut headers(&[("grpc-status", code)]));
     }
     let expected = [
         "outcome=client_error served=active service=fms-api 1",

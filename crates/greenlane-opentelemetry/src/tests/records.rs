@@ -56,7 +56,7 @@ fn one_request(greenlane: &Greenlane, spans: &Spans) {
     });
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(std::pin::pin!(handler).poll(&mut context).is_ready());
-    inbound.status(200).answered(&mut HeaderMap::new());
+    inbound.answered(200, &mut HeaderMap::new());
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn hops_are_logged_with_the_id_of_a_trace_that_began_in_the_handler() {
     let hops = logged(|| {
         let inbound = in_preview(&greenlane);
         scope_of(&inbound).run_sync(|| drop(spans.tracer().start("handler")));
-        inbound.status(200).answered(&mut HeaderMap::new());
+        inbound.answered(200, &mut HeaderMap::new());
     });
     let id = spans.named("handler")[0].span_context.trace_id().to_string();
     assert!(hops[0].contains(&id), "{hops:?}");

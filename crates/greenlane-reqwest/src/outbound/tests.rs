@@ -130,7 +130,7 @@ fn request_in_preview(greenlane: &Greenlane) -> InboundCall {
 
 fn trail(inbound: InboundCall) -> String {
     let mut response = HeaderMap::new();
-    inbound.answered(&mut response);
+    inbound.answered(200, &mut response);
     response["x-preview-trail"].to_str().unwrap().to_owned()
 }
 

@@ -427,7 +427,7 @@ mod tests {
         assert_eq!((status.code(), status.message()), (Code::NotFound, "no such vehicle"));
         assert!(status.metadata().get("x-preview-trail").is_none(), "it is taken off");
         let mut answer = HeaderMap::new();
-        inbound.answered(&mut answer);
+        inbound.answered(200, &mut answer);
         let trail = "fms-api;served=unknown, fms-map;d=1;served=unknown";
         assert_eq!(answer["x-preview-trail"], trail);
     }

@@ -187,7 +187,7 @@ fn calls_after_the_response_head_carry_the_lane_and_are_counted() {
     let greenlane = inside().build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[WANTED]));
     let scope = inbound.scope().unwrap().clone();
-    inbound.answered(&mut HeaderMap::new());
+    inbound.answered(200, &mut HeaderMap::new());
     let mut call = HeaderMap::new();
     scope.run_sync(|| drop(inject(&greenlane, "fms-map", &mut call)));
     assert_eq!(text(&call, "x-preview").unwrap(), "release-42");
@@ -234,7 +234,7 @@ fn a_trail_survives_a_round_trip_through_every_hop() {
         let call = inject(&api, "fms-map", &mut request);
         let callee = map.extract(&mut request);
         let mut answer = HeaderMap::new();
-        callee.answered(&mut answer);
+        callee.answered(200, &mut answer);
         call.answered(200, &mut answer);
     });
     let trail = Trail::of(&response).unwrap().unwrap();
