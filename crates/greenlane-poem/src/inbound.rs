@@ -43,8 +43,8 @@ impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let inbound = self.greenlane.extract(request.headers_mut());
         if let Some(rejection) = inbound.rejection() {
-            let status = StatusCode::from_u16(rejection.status());
-            let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+            let status =
+                StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
             let mut response = (status, rejection.message()).into_response();
             inbound.answered(status.as_u16(), response.headers_mut());
             return Ok(response);
@@ -56,8 +56,7 @@ impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
         match scope.clone().run(inner).await {
             Ok(mut response) => {
                 keep(&mut response, &scope);
-                let status = response.status().as_u16();
-                inbound.answered(status, response.headers_mut());
+                inbound.answered(response.status().as_u16(), response.headers_mut());
                 Ok(response)
             }
             // There is a response already, and maybe a trail on it, such as a proxying handler's.
@@ -86,9 +85,7 @@ fn answered(error: Error, scope: &Scope, put: impl FnOnce(&mut HeaderMap)) -> Er
     put(response.headers_mut());
     let mut error = Error::from_response(response);
     error.set_error_message(message);
-    if let Some(route) = route {
-        error.set_data(route);
-    }
+    route.into_iter().for_each(|route| error.set_data(route));
     error
 }
 

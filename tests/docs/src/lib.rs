@@ -17,5 +17,9 @@ mod wire_format {}
 mod adding_an_adapter {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/opentelemetry.md")]
+mod opentelemetry {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/lost-lanes.md")]
 mod lost_lanes {}
