@@ -47,6 +47,10 @@ pub fn accompany(companion: impl Companion + 'static) -> Result<(), ConfigError>
     })
 }
 
+pub(crate) fn is_there() -> bool {
+    COMPANION.get().is_some()
+}
+
 /// Tells the companion, if there is one.
 pub(crate) fn enter(scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
     COMPANION.get()?.enter(scope, polled)

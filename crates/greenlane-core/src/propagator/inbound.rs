@@ -106,7 +106,9 @@ impl Greenlane {
     /// The preview that the application named by code, where nothing on the request could be what it was
     /// copied from: a tracer that read the request's baggage before us may be laxer than we are.
     fn named(&self, reading: &Reading, headers: &impl HeaderSource) -> Option<Preview> {
-        let silent = *reading == Reading::Absent && !self.0.wires.hinted(headers);
+        // The look at all baggage comes last: nearly no request needs it.
+        let silent =
+            *reading == Reading::Absent && companion::is_there() && !self.0.wires.hinted(headers);
         silent.then(|| companion::named(self)).flatten()
     }
 
