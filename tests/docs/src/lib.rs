@@ -21,5 +21,13 @@ mod adding_an_adapter {}
 mod opentelemetry {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/other-languages.md")]
+mod other_languages {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/datadog.md")]
+mod datadog {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/lost-lanes.md")]
 mod lost_lanes {}

@@ -1,0 +1,69 @@
+//! Every foreign hop as it is run, and what is behind it.
+
+// Tests assert.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod analysis;
+mod documents;
+mod hops;
+mod older_forms;
+mod settings;
+mod tags;
+
+use std::sync::Mutex;
+
+use anstream::println;
+use interop::installed::{self, Program};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Builder;
+
+/// What was seen along the way, printed when all is done.
+static STORIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = [
+        hops::trials(),
+        older_forms::trials(),
+        settings::trials(),
+        tags::trials(),
+        analysis::trials(),
+        documents::trials(),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    let mut stories = STORIES.lock().unwrap().clone();
+    stories.sort();
+    for story in stories {
+        println!("{story}");
+    }
+    conclusion.exit();
+}
+
+/// A test that needs these programs. Where one is missing it is skipped, and its name tells why; or it has failed, where
+/// nothing may be skipped.
+fn trial<F: Future<Output = ()>>(
+    name: impl Into<String>,
+    needs: &[Program],
+    test: impl FnOnce() -> F + Send + 'static,
+) -> Trial {
+    let name = name.into();
+    let missing = needs.iter().find_map(|program| installed::find(*program).err());
+    match missing {
+        Some(reason) if installed::required() => {
+            Trial::test(name, move || Err(Failed::from(reason)))
+        }
+        Some(reason) => {
+            Trial::test(format!("{name} (skipped: {reason})"), || Ok(())).with_ignored_flag(true)
+        }
+        None => Trial::test(name, move || {
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            runtime.block_on(test());
+            Ok(())
+        }),
+    }
+}
+
+/// For the list that is printed in the end.
+fn tell(name: &str, story: &str) {
+    STORIES.lock().unwrap().push(format!("{name}\n    {story}"));
+}
