@@ -39,10 +39,8 @@ where
     type Body = Body;
 
     fn keep(&self, body: B, scope: Option<&Scope>) -> Body {
-        // What has an exact size is at hand already, as good as always; a box is not worth it where no
-        // preview could be lost.
         let at_hand = body.size_hint().exact().is_some();
-        match scope.filter(|scope| !(at_hand && scope.is_plain())) {
+        match scope.filter(|scope| scope.holds_body(at_hand)) {
             Some(scope) => Body::new(ScopedBody::new(body, Some(scope))),
             None => Body::new(body),
         }

@@ -188,6 +188,12 @@ impl Scope {
         }
     }
 
+    /// Whether a response body has to be kept in this scope. What is at hand already, as good as always
+    /// where its size is exact, makes no calls: a box is not worth it where no preview could be lost.
+    pub fn holds_body(&self, at_hand: bool) -> bool {
+        !(at_hand && self.is_plain())
+    }
+
     /// Runs a future in this scope: every poll of it, and its drop.
     pub fn run<F: Future>(self, future: F) -> InScope<F> {
         InScope::new(CURRENT.scope(self, Accompanied::new(future)))

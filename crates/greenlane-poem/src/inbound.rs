@@ -94,10 +94,7 @@ type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 
 fn keep(response: &mut Response, scope: &Scope) {
     let mut body = BoxBody::from(response.take_body());
-    // What has an exact size is at hand already, as good as always; a box is not worth it where no
-    // preview could be lost.
-    let at_hand = body.size_hint().exact().is_some();
-    if !(at_hand && scope.is_plain()) {
+    if scope.holds_body(body.size_hint().exact().is_some()) {
         body = BoxBody::new(ScopedBody::new(body, Some(scope)));
     }
     response.set_body(body);

@@ -56,9 +56,7 @@ fn keep(body: ResBody, scope: &Scope) -> ResBody {
         ResBody::Stream(stream) => {
             ResBody::stream(Scoped::new(stream.into_inner(), Some(scope.clone())))
         }
-        // What has an exact size is at hand already, as good as always; a box is not worth it where no
-        // preview could be lost.
-        ResBody::Boxed(body) if !(scope.is_plain() && body.size_hint().exact().is_some()) => {
+        ResBody::Boxed(body) if scope.holds_body(body.size_hint().exact().is_some()) => {
             ResBody::Boxed(Box::pin(ScopedBody::new(body, Some(scope))))
         }
         // Bytes at hand, bytes that others send, and errors that the catcher has yet to write: nothing

@@ -39,7 +39,7 @@ pub struct Cli {
     /// Send many requests at once instead, of users and for several releases; some are cancelled midway.
     /// Compares every call that each instance saw with the plan, and prints one line of JSON: calls that
     /// arrived in another's lane (wrong_lane) or without their own (lost_lane), and requests that were not
-    /// answered as planned (errors). A debug build is ten times slower than --release
+    /// answered as planned (errors). A debug build is several times slower than --release
     #[arg(long, conflicts_with_all = ["serve", "json", "preview", "stopped"])]
     pub soak: bool,
 

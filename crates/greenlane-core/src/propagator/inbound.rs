@@ -38,10 +38,7 @@ enum Answer {
         reason: Reason,
         trace_id: Option<Box<str>>,
     },
-    Preview {
-        greenlane: Greenlane,
-        request: Arc<RequestScope>,
-    },
+    Preview(Arc<RequestScope>),
 }
 
 /// A request to be answered without asking the handler, because the service chose so.
@@ -142,8 +139,7 @@ impl Greenlane {
         });
         let lane = request.lane.clone();
         let scope = Some(Scope(Kind::Request { lane, request: request.clone() }));
-        let answer =
-            if wants { Answer::Preview { greenlane: self.clone(), request } } else { answer };
+        let answer = if wants { Answer::Preview(request) } else { answer };
         InboundCall { scope, answer, watch }
     }
 
@@ -215,12 +211,13 @@ impl InboundCall {
                     put(trail, &greenlane, headers);
                 }
             }
-            Answer::Preview { greenlane, request } => {
+            Answer::Preview(request) => {
+                let greenlane = &request.greenlane;
                 if greenlane.0.private_responses {
                     headers.set(&CACHE_CONTROL, b"private, no-store");
                 }
-                if let Some(trail) = trail_of(&greenlane, &request, headers) {
-                    put(trail, &greenlane, headers);
+                if let Some(trail) = trail_of(&request, headers) {
+                    put(trail, greenlane, headers);
                 }
             }
         }
@@ -228,12 +225,9 @@ impl InboundCall {
 }
 
 /// This instance's hop, the calls it made, and the trail that a proxying handler left.
-fn trail_of(
-    greenlane: &Greenlane,
-    request: &RequestScope,
-    headers: &impl HeaderSource,
-) -> Option<Trail> {
+fn trail_of(request: &RequestScope, headers: &impl HeaderSource) -> Option<Trail> {
     let recorder = request.recorder.as_ref()?;
+    let greenlane = &request.greenlane;
     let inner = &*greenlane.0;
     let mut trail = Trail::default();
     let wanted = request.lane.preview()?;
