@@ -52,7 +52,7 @@ where
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::convert::Infallible;
     use std::future::{Ready, ready};
     use std::sync::Arc;
@@ -86,7 +86,7 @@ mod tests {
 
     /// Hedges whatever is slow.
     #[derive(Clone)]
-    struct Always;
+    pub(crate) struct Always;
 
     impl tower::hedge::Policy<Request<()>> for Always {
         fn clone_request(&self, request: &Request<()>) -> Option<Request<()>> {

@@ -84,6 +84,7 @@ mod tests {
     use tower::{ServiceBuilder, ServiceExt};
 
     use super::*;
+    use crate::attempts::tests::Always;
     use crate::{BoxError, OutboundLayer};
 
     /// What each call was told, in order. The first so many are answered 503, or never.
@@ -230,20 +231,6 @@ mod tests {
         let handed_on = ServiceBuilder::new().layer(HandOffLayer).retry(Once(true));
         spawned(handed_on.service(outbound)).await;
         assert_eq!(callee.told(), ["release-42", "release-42"]);
-    }
-
-    /// Hedges whatever is slow.
-    #[derive(Clone)]
-    struct Always;
-
-    impl tower::hedge::Policy<Request<()>> for Always {
-        fn clone_request(&self, request: &Request<()>) -> Option<Request<()>> {
-            Some(request.clone())
-        }
-
-        fn can_retry(&self, _: &Request<()>) -> bool {
-            true
-        }
     }
 
     #[tokio::test]

@@ -158,7 +158,7 @@ fn the_role_file_is_polled_in_the_background() {
     fs::write(&file, "active").unwrap();
     // Waits for the poll itself, without a bound on how long that takes: the runner has one.
     while greenlane.role() != Some(Role::Active) {
-        thread::yield_now();
+        std::thread::yield_now();
     }
 }
 
