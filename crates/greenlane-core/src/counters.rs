@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $variant:ident => $name:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident => $name:ident,)*) => {
         /// One thing that is counted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Counter { $($variant,)* }
@@ -19,11 +19,16 @@ macro_rules! counters {
         pub struct Counts([u64; COUNTERS]);
 
         impl Counts {
-            $($(#[$doc])* pub fn $name(&self) -> u64 { self.of(Counter::$variant) })*
+            $($(#[doc = $doc])* pub fn $name(&self) -> u64 { self.of(Counter::$variant) })*
 
             /// Every count with its name, in the order of this page.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name()),)*].into_iter()
+            }
+
+            /// The name of every count with what it counts, in words, in the order of this page.
+            pub fn described() -> impl Iterator<Item = (&'static str, &'static str)> {
+                [$((stringify!($name), concat!($($doc),*).trim()),)*].into_iter()
             }
         }
     };

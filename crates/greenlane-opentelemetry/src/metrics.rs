@@ -5,7 +5,7 @@ mod previews;
 use std::slice;
 use std::sync::Arc;
 
-use greenlane_core::{Answered, Greenlane, Observer, Role, Served};
+use greenlane_core::{Answered, Counts, Greenlane, Observer, Role, Served};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
 
@@ -25,7 +25,7 @@ const SECONDS: [f64; 14] =
 /// | instrument | |
 /// |---|---|
 /// | `greenlane.server.request.duration` | histogram, `s`: from when a request is taken in to when its response head leaves. Its count is the number of requests |
-/// | `greenlane.refused`, `.conflicts`, `.unscoped` (lost), `.withheld`, `.late_calls`, … | counters: each of [`Counts`](greenlane_core::Counts) by its name |
+/// | `greenlane.refused`, `.conflicts`, `.unscoped` (lost), `.withheld`, `.late_calls`, … | counters: each of [`Counts`] by its name |
 ///
 /// | attribute | |
 /// |---|---|
@@ -68,8 +68,8 @@ impl Metrics {
     /// Begins to measure what this handle does.
     pub fn install(self, greenlane: &Greenlane) {
         let service = KeyValue::new(SERVICE, greenlane.service().to_owned());
-        for (name, _) in greenlane.counts().iter() {
-            self.count(name, greenlane.clone(), service.clone());
+        for (name, what) in Counts::described() {
+            self.count(name, what, greenlane.clone(), service.clone());
         }
         let duration = self.meter.f64_histogram("greenlane.server.request.duration");
         let duration = duration
@@ -82,10 +82,16 @@ impl Metrics {
     }
 
     /// One of the handle's counts, read when metrics are collected.
-    fn count(&self, name: &'static str, greenlane: Greenlane, service: KeyValue) {
+    fn count(
+        &self,
+        name: &'static str,
+        what: &'static str,
+        greenlane: Greenlane,
+        service: KeyValue,
+    ) {
         self.meter
             .u64_observable_counter(format!("greenlane.{name}"))
-            .with_description(format!("What Greenlane counts as {}.", name.replace('_', " ")))
+            .with_description(what)
             .with_unit(unit(name))
             .with_callback(move |counter| {
                 let count = greenlane.counts().iter().find(|(counted, _)| *counted == name);

@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::uri::{Authority, PathAndQuery, Scheme};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -47,12 +48,14 @@ pub struct Rules {
 /// When no port can be opened.
 pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
     // Shorter than any of the services keeps an idle connection.
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
     let mut http1 = Client::builder(TokioExecutor::new());
     http1.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(2));
     // Every cancelled call is a stream that is reset; the defaults are for strangers.
     let mut http2 = Client::builder(TokioExecutor::new());
     http2.http2_only(true).http2_max_concurrent_reset_streams(4096);
-    let (http1, http2) = (http1.build_http(), http2.build_http());
+    let (http1, http2) = (http1.build(connector.clone()), http2.build(connector));
     let balancer = Balancer { rules, http1, http2 };
     let app = Router::new().fallback(forward).with_state(Arc::new(balancer));
     serve(app).await
@@ -66,6 +69,8 @@ pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
 pub async fn serve(app: Router) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
+    // Or the small parts of an answer wait for each other's acknowledgements, 40 ms at a time.
+    let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(address)
 }

@@ -28,6 +28,11 @@ pub struct Cli {
     #[arg(long)]
     pub serve: bool,
 
+    /// Also serve every instance's metrics for Prometheus, and bring releases that must not be promoted:
+    /// release-43 fails, release-44 is slow, and release-45 is asked by nobody
+    #[arg(long, requires = "serve")]
+    pub metrics: bool,
+
     /// Switch Greenlane off in a service: the trail shows where the chain broke
     #[arg(long = "break", value_name = "SERVICE", value_parser = value_parser!(Service))]
     pub broken: Option<Service>,
@@ -63,6 +68,7 @@ Examples:
   cargo run -q -- --break fms-vehicles    one service forgets to hand the preview on
   cargo run -q -- --stop fms-map          the preview of fms-map is down
   cargo run -q -- --serve                 try it yourself with curl
+  cargo run -q -- --serve --metrics       the same, scraped by Prometheus
   cargo run -q --release -- --soak --requests 200000 --concurrency 256
                                           that no request ends up in another's lane, under load
 

@@ -12,11 +12,25 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::balancer::{self, Rules};
 use crate::edge;
+use crate::metrics;
 use crate::plan::{Plan, RELEASE, Service};
 use crate::services::{api, http, map, schedule, vehicles};
 use crate::witness::{Ledger, Witness};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Which fleet to start.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// The releases under test.
+    pub plan: Plan,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Where every instance writes what it saw.
+    pub ledger: Option<Ledger>,
+    /// Whether every instance serves metrics.
+    pub metrics: bool,
+}
 
 /// What goes wrong on purpose.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +52,8 @@ pub struct Fleet {
     pub edge: String,
     /// Every other address, with what is there.
     pub addresses: Vec<(String, SocketAddr)>,
+    /// Where each instance serves its metrics.
+    pub metrics: Vec<SocketAddr>,
     /// The handles of all instances, to ask what they counted.
     pub handles: Vec<Greenlane>,
     client: reqwest::Client,
@@ -60,14 +76,13 @@ pub struct Answer {
 }
 
 impl Fleet {
-    /// Starts all services, callees first, on free ports of the loopback address. The ledger is where
-    /// every instance writes what it saw.
+    /// Starts all services, callees first, on free ports of the loopback address.
     ///
     /// # Errors
     ///
     /// When a port can't be opened, or a service can't be configured.
-    pub async fn start(plan: Plan, faults: Faults, ledger: Option<Ledger>) -> Result<Self> {
-        let mut starting = Starting { plan, faults, ledger, ..Starting::default() };
+    pub async fn start(setup: Setup) -> Result<Self> {
+        let mut starting = Starting { setup, ..Starting::default() };
         for service in CALLEES_FIRST {
             starting.service(service).await?;
         }
@@ -76,8 +91,8 @@ impl Fleet {
         let edge = edge::app(starting.url(Service::FmsApi), key.clone())?;
         let edge = format!("http://{}", balancer::serve(edge).await?);
         let client = http().build()?;
-        let Starting { addresses, handles, closed, .. } = starting;
-        Ok(Self { key, edge, addresses, handles, client, _closed: closed })
+        let Starting { addresses, metrics, handles, closed, .. } = starting;
+        Ok(Self { key, edge, addresses, metrics, handles, client, _closed: closed })
     }
 
     /// Sends a tester's request for a vehicle, or a user's where no preview is wanted.
@@ -118,13 +133,12 @@ const CALLEES_FIRST: [Service; 4] =
 
 #[derive(Default)]
 struct Starting {
-    plan: Plan,
-    faults: Faults,
-    ledger: Option<Ledger>,
+    setup: Setup,
     urls: HashMap<Service, String>,
     handles: Vec<Greenlane>,
     closed: Vec<TcpSocket>,
     addresses: Vec<(String, SocketAddr)>,
+    metrics: Vec<SocketAddr>,
 }
 
 impl Starting {
@@ -135,8 +149,8 @@ impl Starting {
         let active = self.instance(service, None, service.active_version()).await?;
         self.addresses.push((format!("{name} active"), active));
         let mut previews = HashMap::new();
-        for (release, version) in self.plan.previews(service) {
-            let address = if self.faults.stopped == Some(service) {
+        for (release, version) in self.setup.plan.previews(service) {
+            let address = if self.setup.faults.stopped == Some(service) {
                 let (socket, address) = closed_port()?;
                 self.closed.push(socket);
                 address
@@ -164,9 +178,12 @@ impl Starting {
             Some(release) => greenlane.role(Role::Preview).serves([release]),
         };
         // What runs without Greenlane is on the wire what runs with it switched off.
-        let greenlane = greenlane.enabled(self.faults.broken != Some(service)).build()?;
+        let greenlane = greenlane.enabled(self.setup.faults.broken != Some(service)).build()?;
         self.handles.push(greenlane.clone());
-        let witness = Witness { ledger: self.ledger.clone(), service, release };
+        if self.setup.metrics {
+            self.metrics.push(metrics::serve(&greenlane).await?);
+        }
+        let witness = Witness { ledger: self.setup.ledger.clone(), service, release };
         match service {
             Service::FmsApi => {
                 let vehicles = self.url(Service::FmsVehicles);
@@ -179,13 +196,16 @@ impl Starting {
             }
             Service::FmsMap => {
                 let incoming = TcpIncoming::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+                let incoming = incoming.with_nodelay(Some(true));
                 let address = incoming.local_addr()?;
-                tokio::spawn(map::serve(greenlane, map::Places { version, witness }, incoming));
+                let bugs = release.and_then(|release| self.setup.plan.defect(release)).into();
+                let places = map::Places { version, bugs, witness };
+                tokio::spawn(map::serve(greenlane, places, incoming));
                 Ok(address)
             }
             Service::FmsSchedule => {
                 let map = self.url(Service::FmsMap);
-                let leaks = self.faults.leaky.then(schedule::Leaks::default);
+                let leaks = self.setup.faults.leaky.then(schedule::Leaks::default);
                 Ok(balancer::serve(schedule::app(&greenlane, map, leaks, witness)?).await?)
             }
         }

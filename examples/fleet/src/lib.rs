@@ -10,6 +10,7 @@ pub mod balancer;
 pub mod cli;
 pub mod edge;
 pub mod fleet;
+pub mod metrics;
 pub mod plan;
 pub mod report;
 pub mod services;

@@ -8,8 +8,8 @@ use anstream::eprintln;
 use clap::Parser;
 use fleet::cli::Cli;
 use fleet::edge;
-use fleet::fleet::{Answer, Faults, Fleet};
-use fleet::plan::{NOBODYS, RELEASE, STORY, VEHICLE};
+use fleet::fleet::{Answer, Faults, Fleet, Setup};
+use fleet::plan::{JUDGED, NOBODYS, RELEASE, STORY, VEHICLE};
 use fleet::report::{self, Document};
 use fleet::soak;
 use greenlane::Preview;
@@ -30,7 +30,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     if cli.soak {
         return soak(cli.requests, cli.concurrency, faults).await;
     }
-    let fleet = Fleet::start(STORY, faults, None).await?;
+    let plan = if cli.metrics { JUDGED } else { STORY };
+    let setup = Setup { plan, faults, ledger: None, metrics: cli.metrics };
+    let fleet = Fleet::start(setup).await?;
     let mut answers = Vec::new();
     for wanted in wanted(&cli)? {
         answers.push(fleet.ask(VEHICLE, wanted).await?);
@@ -81,9 +83,27 @@ async fn serve(fleet: &Fleet) -> Result<(), Box<dyn Error>> {
         "\nTry:\n  curl -i -H 'x-preview: {RELEASE}' -H '{}: {key}' {url}/overview/{VEHICLE}\n",
         edge::KEY
     ));
+    if !fleet.metrics.is_empty() {
+        text.push_str(&prometheus(fleet));
+    }
     print(&text)?;
     tokio::signal::ctrl_c().await?;
     Ok(())
+}
+
+/// What a Prometheus server has to know.
+fn prometheus(fleet: &Fleet) -> String {
+    let targets: Vec<_> = fleet.metrics.iter().map(|address| format!("'{address}'")).collect();
+    let releases: Vec<_> = JUDGED.0.iter().map(|release| release.name).collect();
+    format!(
+        "\nEvery instance serves http://…/metrics; for prometheus.yml:\n\
+         \x20 global: {{scrape_interval: 5s}}\n\
+         \x20 rule_files: [docs/prometheus-rules.yml]\n\
+         \x20 scrape_configs: [{{job_name: fleet, static_configs: [{{targets: [{}]}}]}}]\n\
+         Previews of fms-map: {}. The second fails one call in five, the third is slow.\n",
+        targets.join(", "),
+        releases.join(", "),
+    )
 }
 
 /// Without colour unless it is a terminal.

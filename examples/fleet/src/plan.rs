@@ -62,6 +62,27 @@ pub struct Release {
     pub name: &'static str,
     /// The services that it touches, with the version of the preview.
     pub brings: &'static [(Service, &'static str)],
+    /// What its previews of `fms-map` do wrong.
+    pub defect: Option<Defect>,
+}
+
+/// What a release can have broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// One call in five is answered with an error.
+    Fails,
+    /// Each call takes half a second.
+    Slow,
+}
+
+impl Release {
+    const fn new(name: &'static str, brings: &'static [(Service, &'static str)]) -> Self {
+        Self { name, brings, defect: None }
+    }
+
+    const fn with(self, defect: Defect) -> Self {
+        Self { defect: Some(defect), ..self }
+    }
 }
 
 /// The releases under test at one time.
@@ -69,23 +90,24 @@ pub struct Release {
 pub struct Plan(pub &'static [Release]);
 
 /// One release, as the story has it.
-pub const STORY: Plan = Plan(&[Release {
-    name: RELEASE,
-    brings: &[(Service::FmsApi, "1.9.0"), (Service::FmsMap, "2.5.0")],
-}]);
+pub const STORY: Plan =
+    Plan(&[Release::new(RELEASE, &[(Service::FmsApi, "1.9.0"), (Service::FmsMap, "2.5.0")])]);
+
+/// The story's release, and such as must not be promoted.
+pub const JUDGED: Plan = Plan(&[
+    Release::new(RELEASE, &[(Service::FmsApi, "1.9.0"), (Service::FmsMap, "2.5.0")]),
+    Release::new("release-43", &[(Service::FmsMap, "2.6.0")]).with(Defect::Fails),
+    Release::new("release-44", &[(Service::FmsMap, "2.7.0")]).with(Defect::Slow),
+    // Nobody asks for it.
+    Release::new("release-45", &[(Service::FmsMap, "2.8.0")]),
+]);
 
 /// Several releases at once; every service has a preview, and one has none in each of them.
 pub const SOAK: Plan = Plan(&[
-    Release { name: RELEASE, brings: &[(Service::FmsApi, "1.9.0"), (Service::FmsMap, "2.5.0")] },
-    Release {
-        name: "release-43",
-        brings: &[(Service::FmsVehicles, "3.1.0"), (Service::FmsSchedule, "1.2.0")],
-    },
-    Release {
-        name: "release-44",
-        brings: &[(Service::FmsMap, "2.6.0"), (Service::FmsSchedule, "1.3.0")],
-    },
-    Release { name: NOBODYS, brings: &[] },
+    Release::new(RELEASE, &[(Service::FmsApi, "1.9.0"), (Service::FmsMap, "2.5.0")]),
+    Release::new("release-43", &[(Service::FmsVehicles, "3.1.0"), (Service::FmsSchedule, "1.2.0")]),
+    Release::new("release-44", &[(Service::FmsMap, "2.6.0"), (Service::FmsSchedule, "1.3.0")]),
+    Release::new(NOBODYS, &[]),
 ]);
 
 impl Plan {
@@ -95,6 +117,11 @@ impl Plan {
             let brought = release.brings.iter().find(|(brought, _)| *brought == service);
             brought.map(|(_, version)| (release.name, *version))
         })
+    }
+
+    /// What a release has broken.
+    pub fn defect(self, release: &str) -> Option<Defect> {
+        self.0.iter().find(|planned| planned.name == release)?.defect
     }
 
     /// The version that a release brings of a service, where it brings one.

@@ -17,7 +17,7 @@ use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::fleet::{Faults, Fleet};
+use crate::fleet::{Faults, Fleet, Setup};
 use crate::plan::SOAK;
 use crate::witness::Ledger;
 use verdict::{CALLS, Verdict};
@@ -96,7 +96,9 @@ pub async fn run(
     allow_files(u64::from(concurrency).saturating_mul(FILES_PER_REQUEST).saturating_add(128))?;
     let panics = count_panics();
     let ledger = Ledger::default();
-    let fleet = Arc::new(Fleet::start(SOAK, faults, Some(ledger.clone())).await?);
+    let ledgers = Some(ledger.clone());
+    let setup = Setup { plan: SOAK, faults, ledger: ledgers, metrics: false };
+    let fleet = Arc::new(Fleet::start(setup).await?);
     let (next, bar) = (Arc::new(AtomicU32::new(0)), bar(requests));
     let began = Instant::now();
     let mut testers = JoinSet::new();

@@ -3,15 +3,16 @@
 // Tests assert.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
 use fleet::edge;
-use fleet::fleet::{Faults, Fleet};
+use fleet::fleet::{Fleet, Setup};
 use fleet::plan::{RELEASE, STORY, Service, VEHICLE};
 use fleet::witness::Ledger;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 fn run(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fleet")).args(args).output().unwrap()
@@ -113,6 +114,7 @@ fn wrong_usage_is_2_and_says_what_is_accepted() {
         (&["--stop", "fms-vehicles"], "fms-api, fms-map"),
         (&["--nonsense"], "--help"),
         (&["--requests", "5"], "--soak"),
+        (&["--metrics"], "--serve"),
         (&["--soak", "--json"], "--json"),
         (&["--soak", "--requests", "0"], "1.."),
     ] {
@@ -122,9 +124,14 @@ fn wrong_usage_is_2_and_says_what_is_accepted() {
     }
 }
 
+async fn story(ledger: Option<&Ledger>) -> Fleet {
+    let setup = Setup { plan: STORY, ledger: ledger.cloned(), ..Setup::default() };
+    Fleet::start(setup).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_stranger_stays_in_production_and_is_told_nothing() {
-    let fleet = Fleet::start(STORY, Faults::default(), None).await.unwrap();
+    let fleet = story(None).await;
     for (name, value) in
         [("x-preview", RELEASE), ("baggage", "preview=release-42"), (edge::KEY, "guess")]
     {
@@ -141,11 +148,49 @@ async fn a_stranger_stays_in_production_and_is_told_nothing() {
     assert!(tester.body.contains("by map 2.5.0") && tester.trail.hops().len() == 4);
 }
 
+/// As Prometheus does it.
+#[tokio::test]
+async fn every_instances_metrics_can_be_scraped() {
+    let mut fleet = tokio::process::Command::new(env!("CARGO_BIN_EXE_fleet"))
+        .args(["--serve", "--metrics"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(fleet.stdout.take().unwrap()).lines();
+    let configuration = loop {
+        let line = lines.next_line().await.unwrap().expect("it says where its metrics are");
+        if line.contains("scrape_configs") {
+            break line;
+        }
+    };
+    let mut scraped = Vec::new();
+    for target in configuration.split('\'').skip(1).step_by(2) {
+        let answer = reqwest::get(format!("http://{target}/metrics")).await.unwrap();
+        let format = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        assert!(format.starts_with("text/plain; version=0.0.4"), "{format}");
+        scraped.push(answer.text().await.unwrap());
+    }
+    // Four services, fms-api's release and the four of fms-map.
+    assert_eq!(scraped.len(), 9);
+    for (service, preview, served) in [
+        ("fms-map", "greenlane_preview=\"release-42\",", "preview"),
+        ("fms-vehicles", "greenlane_preview=\"release-42\",", "active"),
+        ("fms-vehicles", "", "active"),
+    ] {
+        let count = format!(
+            "greenlane_server_request_duration_seconds_count{{greenlane_outcome=\"success\",{preview}\
+             greenlane_served=\"{served}\",greenlane_service=\"{service}\","
+        );
+        assert!(scraped.iter().any(|text| text.contains(&count)), "{count}");
+    }
+}
+
 /// What is called while an answer streams, and by a task that outlives it, is in no trail: the callee tells.
 #[tokio::test]
 async fn what_is_called_while_streaming_and_after_it_reaches_the_preview() {
     let ledger = Ledger::default();
-    let fleet = Fleet::start(STORY, Faults::default(), Some(ledger.clone())).await.unwrap();
+    let fleet = story(Some(&ledger)).await;
     for (vehicle, wanted) in [(1, Some(RELEASE)), (2, None), (3, Some("release-7"))] {
         let answer = fleet.ask(vehicle, wanted.map(|name| name.parse().unwrap())).await.unwrap();
         // Among other things, no call of `fms-schedule` is in the trail: each was made after its head.
@@ -170,7 +215,7 @@ async fn what_is_called_while_streaming_and_after_it_reaches_the_preview() {
 #[tokio::test]
 async fn a_cancelled_request_is_cancelled_at_every_service() {
     let ledger = Ledger::default();
-    let fleet = Fleet::start(STORY, Faults::default(), Some(ledger.clone())).await.unwrap();
+    let fleet = story(Some(&ledger)).await;
     let services = [Service::FmsApi, Service::FmsVehicles, Service::FmsSchedule];
     let cancel = async {
         for vehicle in 0.. {

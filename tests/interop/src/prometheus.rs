@@ -88,10 +88,10 @@ impl Prometheus {
     }
 
     /// Waits until a query yields at least this much. The first scrape comes five seconds after the start.
-    pub async fn reached(&self, query: &str, least: f64) {
+    pub async fn reached(&self, query: &str, least: u32) {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            if self.query(query).await.iter().any(|value| *value >= least) {
+            if self.query(query).await.iter().any(|value| *value >= f64::from(least)) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

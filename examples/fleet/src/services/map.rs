@@ -1,5 +1,9 @@
 //! `fms-map`, on tonic: names places. Answers gRPC, and gRPC-Web for those who have no HTTP/2. Calls nobody.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use greenlane::Greenlane;
 use greenlane::tower::InboundLayer;
 use tonic::metadata::MetadataValue;
@@ -8,6 +12,7 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 use tonic_web::GrpcWebLayer;
 
+use crate::plan::Defect;
 use crate::witness::{self, Witness};
 
 /// What is generated from `proto/map.proto`.
@@ -24,8 +29,36 @@ use api::{Named, Remembered, Vehicle};
 pub struct Places {
     /// This version.
     pub version: &'static str,
+    /// What it does wrong.
+    pub bugs: Bugs,
     /// Who writes down what arrives.
     pub witness: Witness,
+}
+
+/// What is wrong with a version.
+#[derive(Clone, Debug, Default)]
+pub struct Bugs {
+    defect: Option<Defect>,
+    calls: Arc<AtomicU32>,
+}
+
+impl From<Option<Defect>> for Bugs {
+    fn from(defect: Option<Defect>) -> Self {
+        Self { defect, ..Self::default() }
+    }
+}
+
+impl Bugs {
+    async fn strike(&self) -> Result<(), Status> {
+        match self.defect {
+            Some(Defect::Fails) if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(5) => {
+                return Err(Status::internal("this version is broken"));
+            }
+            Some(Defect::Slow) => tokio::time::sleep(Duration::from_millis(500)).await,
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 /// Serves until the process ends. It calls nobody, and still has to say who it is.
@@ -51,12 +84,14 @@ pub async fn serve(
 impl Map for Places {
     async fn place(&self, request: Request<Vehicle>) -> Result<Response<Named>, Status> {
         self.saw("Place", &request);
+        self.bugs.strike().await?;
         let place = format!("Shinagawa, by map {}", self.version);
         Ok(Response::new(Named { place }))
     }
 
     async fn remember(&self, request: Request<Vehicle>) -> Result<Response<Remembered>, Status> {
         self.saw("Remember", &request);
+        self.bugs.strike().await?;
         Ok(Response::new(Remembered {}))
     }
 }
