@@ -51,12 +51,13 @@ impl<'a> Member<'a> {
         self.key == key.as_bytes()
             || (self.key.contains(&b'%') && percent_decode(self.key).eq(key.bytes()))
     }
+}
 
-    /// The same without regard to case and white space: what must not get past a boundary. OpenTelemetry's
-    /// propagator for Rust decodes `%20preview`, trims it, and hands `preview` on.
-    pub(crate) fn resembles(&self, key: &str) -> bool {
-        percent_decode(self.key).decode_utf8_lossy().trim().eq_ignore_ascii_case(key)
-    }
+/// Whether a lax reader would take this key for ours: percent-decoded, without regard to case and white space. That
+/// is what must not get past a boundary. OpenTelemetry's propagator for Rust decodes `%20preview`, trims it, and
+/// hands `preview` on.
+pub(crate) fn resembles(key: &[u8], ours: &str) -> bool {
+    percent_decode(key).decode_utf8_lossy().trim().eq_ignore_ascii_case(ours)
 }
 
 /// The members of one line; `Err` is the raw text of one that is malformed or empty.

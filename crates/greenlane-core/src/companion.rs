@@ -18,11 +18,12 @@ use crate::preview::Preview;
 /// Inbounds, what is handed off, bodies and streams enter scopes. The companion is told each time, so that
 /// it needs no layer of its own, which could stand in the wrong place.
 pub trait Companion: Send + Sync {
-    /// Code runs in this scope now. What is returned is dropped when it has run, on the same thread.
+    /// Code runs in this scope now; in `None`, code that was handed off from where there was no scope. What is
+    /// returned is dropped when it has run, on the same thread.
     ///
     /// `polled` tells one poll of a future from a function such as a service's `call`, around which
     /// many tracers have not set their context.
-    fn enter(&self, scope: &Scope, polled: bool) -> Option<Box<dyn Any>>;
+    fn enter(&self, scope: Option<&Scope>, polled: bool) -> Option<Box<dyn Any>>;
 
     /// The preview that the application named around an inbound otherwise than on a wire.
     ///
@@ -53,7 +54,7 @@ pub(crate) fn is_there() -> bool {
 
 /// Tells the companion, if there is one.
 pub(crate) fn enter(scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
-    COMPANION.get()?.enter(scope, polled)
+    COMPANION.get()?.enter(Some(scope).filter(|scope| scope.is_one()), polled)
 }
 
 /// What the application named around an inbound.
@@ -80,10 +81,7 @@ impl<F: Future> Future for Accompanied<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Without a companion the scope isn't even looked at.
-        let entered = COMPANION.get().and_then(|companion| {
-            let scope = Scope::current()?;
-            companion.enter(&scope, true)
-        });
+        let entered = is_there().then(|| enter(&Scope::here(), true)).flatten();
         let polled = self.project().future.poll(cx);
         drop(entered);
         polled
@@ -121,7 +119,8 @@ mod tests {
     }
 
     impl Companion for Notes {
-        fn enter(&self, scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
+        fn enter(&self, scope: Option<&Scope>, polled: bool) -> Option<Box<dyn Any>> {
+            let scope = scope?;
             SEEN.with_borrow(Option::is_some).then(|| {
                 let lane = scope.lane();
                 note(&format!("{} {lane}", if polled { "polled" } else { "called" }));

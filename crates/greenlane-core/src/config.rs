@@ -146,10 +146,10 @@ impl Greenlane {
         inner.wires.include(header) || inner.carry.iter().any(|name| name.as_str() == header)
     }
 
-    /// Whether a baggage member with this key names a preview, or could to a reader that does not look at
-    /// case. For bridges to other systems' baggage.
+    /// Whether a baggage member with this key names a preview, or could to a laxer reader: without regard to case,
+    /// percent-decoded and trimmed. For bridges to other systems' baggage.
     pub fn guards_member(&self, key: &str) -> bool {
-        self.0.wires.guard(key)
+        self.0.wires.guard(key.as_bytes())
     }
 
     /// The baggage of others on these headers as one line, without what names a preview: members stay as they

@@ -10,6 +10,7 @@ use crate::config::Greenlane;
 use crate::hand_off::InScope;
 use crate::preview::Preview;
 use crate::propagator::RequestScope;
+use crate::trace::Traced;
 
 /// What one request travels in: its preview, or none (the *active* lane).
 ///
@@ -121,7 +122,7 @@ impl Scope {
     /// The scope this code runs in; `None` where there is none (unscoped: the lane was lost, or
     /// Greenlane was never told).
     pub fn current() -> Option<Self> {
-        Some(Self::here()).filter(|scope| !matches!(scope.0, Kind::Unscoped))
+        Some(Self::here()).filter(Self::is_one)
     }
 
     /// The scope this code runs in, or that there is none: for what is handed off from here.
@@ -174,6 +175,11 @@ impl Scope {
         }
     }
 
+    /// Whether it is a scope at all.
+    pub(crate) fn is_one(&self) -> bool {
+        !matches!(self.0, Kind::Unscoped)
+    }
+
     /// Whether this is the background.
     pub fn is_background(&self) -> bool {
         matches!(self.0, Kind::Background(_))
@@ -202,8 +208,7 @@ impl Scope {
     /// Runs a function in this scope.
     pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
         CURRENT.sync_scope(self.clone(), || {
-            let is_scope = !matches!(self.0, Kind::Unscoped);
-            let entered = is_scope.then(|| companion::enter(self, false)).flatten();
+            let entered = companion::enter(self, false);
             let result = function();
             drop(entered);
             result
@@ -215,18 +220,24 @@ impl Scope {
         self.request().map(|request| &request.greenlane)
     }
 
-    /// Says which trace the request is part of, and whether nobody had said so before: what was said
-    /// first holds. Its hops are logged with it, in place of what its `traceparent` names: a tracer may have
-    /// begun a trace of its own. For bridges.
-    pub fn trace_is(&self, id: impl FnOnce() -> String) -> bool {
-        let mut first = false;
-        if let Some(request) = self.request() {
-            request.trace.get_or_init(|| {
-                first = true;
-                id().into()
-            });
+    /// A span that began in this scope is of this trace. A request's hops are logged with its trace's id: what its
+    /// `traceparent` names, unless spans tell that the tracer began a trace of its own. For bridges.
+    pub fn sees_trace(&self, id: [u8; 16]) {
+        if let Some(traced) = self.traced() {
+            traced.sees(id);
         }
-        first
+    }
+
+    /// The span around this request's own code is of this trace. Whether it is the first one, and may be the
+    /// request's own: a span of another trace than the request names can be the connection's. For bridges.
+    pub fn meets_trace(&self, id: [u8; 16]) -> bool {
+        self.traced().is_some_and(|traced| traced.meets(id))
+    }
+
+    /// Only of previews' requests: nobody else's hops are logged.
+    fn traced(&self) -> Option<&Traced> {
+        let request = self.request().filter(|request| !request.lane.is_active());
+        request.map(|request| &request.traced)
     }
 
     /// The number of the handle whose inbound opened this scope.

@@ -32,6 +32,7 @@ mod propagator;
 mod test_log;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod trace;
 mod trail;
 mod wire;
 mod worker;

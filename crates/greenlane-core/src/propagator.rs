@@ -6,13 +6,12 @@ mod outbound;
 pub use inbound::{InboundCall, Rejection};
 pub use outbound::{Attempts, Destination, OutboundCall};
 
-use std::sync::OnceLock;
-
 use crate::carrier::HeaderName;
 use crate::config::Greenlane;
 use crate::identity::Role;
 use crate::lane::Lane;
 use crate::preview::Preview;
+use crate::trace::{TraceId, Traced};
 use crate::trail::{Hop, Recorder};
 
 /// What a request's scope holds when there is something to hold.
@@ -24,16 +23,8 @@ pub(crate) struct RequestScope {
     /// See [`Scope::barred`](crate::Scope).
     pub(crate) barred: bool,
     recorder: Option<Recorder>,
-    /// Of the request's `traceparent`, so that events can be joined to its trace.
-    trace_id: Option<Box<str>>,
-    /// The trace that a tracer says the request is part of.
-    pub(crate) trace: OnceLock<Box<str>>,
-}
-
-impl RequestScope {
-    fn trace_id(&self) -> Option<&str> {
-        self.trace.get().or(self.trace_id.as_ref()).map(|id| &**id)
-    }
+    /// So that events can be joined to its trace.
+    pub(crate) traced: Traced,
 }
 
 /// What rides along besides the preview.
@@ -50,11 +41,11 @@ impl Carried {
 }
 
 /// Every hop is also an event, so that a report can join what headers can't bring back.
-fn log_hop(greenlane: &Greenlane, trace_id: Option<&str>, lane: &Lane, hop: &Hop) {
+fn log_hop(greenlane: &Greenlane, trace_id: Option<TraceId>, lane: &Lane, hop: &Hop) {
     let wanted = hop.wanted().or(lane.preview());
     tracing::info!(
         target: "greenlane::hop",
-        trace_id,
+        trace_id = trace_id.map(tracing::field::display),
         preview = wanted.map(Preview::as_str),
         service = hop.service(),
         served = hop.served().as_str(),

@@ -1,8 +1,10 @@
 //! What a test logged.
 
 use std::io::{Result, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -29,6 +31,9 @@ impl<'a> MakeWriter<'a> for Lines {
 
 /// Runs a function, and returns the lines that it logged on this thread.
 pub(crate) fn logged(run: impl FnOnce()) -> Vec<String> {
+    // With one subscriber alone, `tracing` asks only the thread that first logs whether anybody listens.
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&SECOND);
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
     tracing::subscriber::with_default(subscriber, run);

@@ -27,9 +27,10 @@ struct ArrivedMember {
 }
 
 impl Arrived {
-    /// Reads a line of well-formed members.
-    pub(crate) fn read(line: &[u8]) -> Self {
-        Self(members(line).flatten().map(|member| ArrivedMember::of(&member)).collect())
+    /// Reads a line of well-formed members, but for what names a preview.
+    pub(crate) fn read(line: &[u8], greenlane: &Greenlane) -> Self {
+        let arrived = members(line).flatten().map(|member| ArrivedMember::of(&member));
+        Self(arrived.filter(|member| !greenlane.guards_member(&member.key)).collect())
     }
 
     /// What the application sees.
@@ -72,15 +73,16 @@ impl ArrivedMember {
     }
 }
 
-/// The context's baggage as one line: what is intact first, as it came and in order; then what was changed
-/// or added, by key.
-pub(crate) fn line(cx: &Context) -> String {
+/// The context's baggage as one line, without what names a preview: what is intact first, as it came and in order;
+/// then what was changed or added, by key.
+pub(crate) fn line(cx: &Context, greenlane: &Greenlane) -> String {
     let nothing = Arrived(Vec::new());
     let (baggage, arrived) = (cx.baggage(), cx.get::<Arrived>().unwrap_or(&nothing));
     let intact = arrived.0.iter().filter(|member| arrived.is_intact(&member.key, baggage));
     let mut line: Vec<Cow<'_, str>> = intact.map(|member| Cow::from(&*member.raw)).collect();
+    let others = baggage.iter().filter(|(key, _)| !greenlane.guards_member(key.as_str()));
     let mut others: Vec<_> =
-        baggage.iter().filter(|(key, _)| !arrived.is_intact(key.as_str(), baggage)).collect();
+        others.filter(|(key, _)| !arrived.is_intact(key.as_str(), baggage)).collect();
     others.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
     let written = others.into_iter().map(|(key, (value, metadata))| {
         let value = utf8_percent_encode(value.as_str(), ENCODED);

@@ -6,10 +6,10 @@ use std::sync::Once;
 use greenlane_core::{Companion, ConfigError, Greenlane, Preview, Scope, accompany};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::trace::TraceContextExt;
 
 use crate::baggage::{names_preview, without_previews};
-use crate::context::LaneContext;
+use crate::context::{LaneContext, holding};
 use crate::labels::labels;
 
 /// Keeps OpenTelemetry's current context in step with the scope: in handlers, in what they hand off, in bodies
@@ -19,7 +19,8 @@ use crate::labels::labels;
 /// tracer's layer stands on. And at the inbound:
 ///
 /// - The span that is current there, such as the one that a server instrumentation outside of it began, gets
-///   the attributes that [`PreviewSpans`](crate::PreviewSpans) puts on the others.
+///   the attributes that [`PreviewSpans`](crate::PreviewSpans) puts on the others; not where the request's `traceparent`
+///   names another trace, since the span may be that of the connection then.
 /// - Its trace's id is the one that the request's hops are logged with, so that a report can join them.
 /// - What names a preview in the context's baggage is taken out of it, so that a plain `BaggagePropagator`
 ///   does not hand it on to every host. See [`leave_baggage`](Bridge::leave_baggage).
@@ -79,8 +80,12 @@ impl Bridge {
     }
 
     /// Whether the context has to be another than it is.
-    fn concerns(&self, scope: &Scope, cx: &Context) -> bool {
-        !scope.lane().is_active() || !cx.lane().is_active() || self.takes_out(cx)
+    fn concerns(&self, scope: Option<&Scope>, cx: &Context) -> bool {
+        let holds = cx.scope().is_some();
+        match scope {
+            Some(scope) => holds || !scope.is_plain() || self.takes_out(cx),
+            None => holds,
+        }
     }
 
     fn takes_out(&self, cx: &Context) -> bool {
@@ -88,17 +93,17 @@ impl Bridge {
     }
 
     /// Inside, nothing but the lane tells of a preview.
-    fn inside(&self, scope: &Scope, cx: Context) -> Context {
-        let others = if self.leave_baggage { None } else { without_previews(&cx, &self.handles) };
-        others.unwrap_or(cx).with_scope(scope.clone())
+    fn inside(&self, scope: Option<&Scope>, cx: &Context) -> Context {
+        let others = if self.leave_baggage { None } else { without_previews(cx, &self.handles) };
+        holding(others.as_ref().unwrap_or(cx), scope)
     }
 }
 
 impl Companion for Bridge {
-    fn enter(&self, scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
+    fn enter(&self, scope: Option<&Scope>, polled: bool) -> Option<Box<dyn Any>> {
         // Cloned out, since whatever runs while it is borrowed must not attach a context.
         let cx = Context::map_current(|cx| self.concerns(scope, cx).then(|| cx.clone()))?;
-        if polled {
+        if let Some(scope) = scope.filter(|_| polled) {
             // Around a `call`, the current context can be somebody else's: several instrumentations set
             // theirs for the future alone.
             meet(scope, &cx);
@@ -106,7 +111,7 @@ impl Companion for Bridge {
                 warn_of_late_baggage();
             }
         }
-        Some(Box::new(self.inside(scope, cx).attach()))
+        Some(Box::new(self.inside(scope, &cx).attach()))
     }
 
     fn named(&self, greenlane: &Greenlane) -> Option<Preview> {
@@ -122,17 +127,12 @@ impl Companion for Bridge {
 /// The span that was current when the request's own code first ran.
 fn meet(scope: &Scope, cx: &Context) {
     let span = cx.span();
-    if !joins(scope, span.span_context()) || !cx.lane().is_active() {
-        // Not the first, or made in a preview's lane, and then it says so already.
-        return;
+    let trace = span.span_context();
+    // One that was made in a preview's lane says so already.
+    if trace.is_valid() && scope.meets_trace(trace.trace_id().to_bytes()) && cx.lane().is_active() {
+        let said = scope.greenlane().and_then(|greenlane| labels(scope, greenlane));
+        span.set_attributes(said.unwrap_or_default());
     }
-    let said = scope.greenlane().and_then(|greenlane| labels(scope, greenlane));
-    span.set_attributes(said.unwrap_or_default());
-}
-
-/// The request's hops are of this span's trace. Says whether it is the first that is known.
-pub(crate) fn joins(scope: &Scope, span: &SpanContext) -> bool {
-    span.is_valid() && scope.trace_is(|| span.trace_id().to_string())
 }
 
 /// A stranger can cause this too, so it is said once.

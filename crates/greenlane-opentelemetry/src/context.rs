@@ -4,15 +4,17 @@ use greenlane_core::{Lane, Scope};
 use opentelemetry::Context;
 
 /// The value itself. The scope and not its lane alone, so that who hands an OpenTelemetry context on can
-/// hand on everything.
-struct InLane(Scope);
+/// hand on everything; `None` is no scope, inside of a context that has one.
+struct InLane(Option<Scope>);
 
 /// The lane of an OpenTelemetry [`Context`].
 ///
-/// With a [`Bridge`](crate::Bridge), the current context holds the scope wherever there is one. It is for
-/// code that takes contexts along by OpenTelemetry's own means, to where the task-local does not reach:
+/// With a [`Bridge`](crate::Bridge), the current context holds the scope wherever calls carry something: in a preview's
+/// lane, and where headers or baggage ride along. It is for code that takes contexts along by OpenTelemetry's own
+/// means, to where the task-local does not reach:
 ///
 /// ```
+/// use greenlane_core::Scope;
 /// use greenlane_opentelemetry::LaneContext;
 /// use opentelemetry::Context;
 /// use opentelemetry::trace::FutureExt;
@@ -21,14 +23,15 @@ struct InLane(Scope);
 /// # async fn example() {
 /// let work = async {
 ///     // The spans made here are in the lane already; the calls are once they are told.
-///     match Context::current().scope() {
-///         Some(scope) => scope.run(call()).await,
-///         None => call().await,
-///     }
+///     let scope = Context::current().scope().unwrap_or_else(Scope::background);
+///     scope.run(call()).await;
 /// };
 /// tokio::spawn(work.with_context(Context::current()));
 /// # }
 /// ```
+///
+/// Where nothing hides the task, `.in_current_lane()` ([`HandOff`](greenlane_core::HandOff)) is shorter, and takes every
+/// request's scope along.
 pub trait LaneContext {
     /// The scope that this context was made in, or was given.
     fn scope(&self) -> Option<Scope>;
@@ -45,12 +48,17 @@ pub trait LaneContext {
 
 impl LaneContext for Context {
     fn scope(&self) -> Option<Scope> {
-        self.get::<InLane>().map(|InLane(scope)| scope.clone())
+        self.get::<InLane>().and_then(|InLane(scope)| scope.clone())
     }
 
     fn with_scope(&self, scope: Scope) -> Self {
-        self.with_value(InLane(scope))
+        self.with_value(InLane(Some(scope)))
     }
+}
+
+/// A copy of this context that holds this scope, or none.
+pub(crate) fn holding(cx: &Context, scope: Option<&Scope>) -> Context {
+    cx.with_value(InLane(scope.cloned()))
 }
 
 /// The scope that counts: the one that this code runs in, or else the context's.

@@ -2,8 +2,8 @@
 
 mod previews;
 
-use std::slice;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use greenlane_core::{Answered, Counts, Greenlane, Observer, Role, Served};
 use opentelemetry::KeyValue;
@@ -30,7 +30,7 @@ const SECONDS: [f64; 14] =
 /// | attribute | |
 /// |---|---|
 /// | `greenlane.service` | the service |
-/// | `greenlane.preview` | the preview that was asked for; absent in the active lane; `other` beyond the limit |
+/// | `greenlane.preview` | the preview that was asked for, in lower case; absent in the active lane; `other` beyond the limit |
 /// | `greenlane.served` | this instance's verdict; in the active lane its role: `active`, `preview` or `unknown` |
 /// | `greenlane.outcome` | `success`, `client_error` (4xx), `server_error` (5xx), or `unanswered`: dropped before there was a response |
 ///
@@ -46,31 +46,39 @@ const SECONDS: [f64; 14] =
 /// Metrics::new(&global::meter("greenlane")).previews(50).install(&greenlane);
 /// # Ok::<(), greenlane_core::ConfigError>(())
 /// ```
+///
+/// The meter's provider has to be set before: OpenTelemetry's global meters of an earlier time measure nothing, for ever.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     meter: Meter,
     limit: usize,
+    counted: Arc<Mutex<Vec<Greenlane>>>,
 }
 
 impl Metrics {
     /// Metrics of this meter that tell 32 previews apart.
     pub fn new(meter: &Meter) -> Self {
-        Self { meter: meter.clone(), limit: 32 }
+        Self { meter: meter.clone(), limit: 32, counted: Arc::default() }
     }
 
-    /// How many previews are told apart; all others are `other`. Those that the instance serves always are.
+    /// How many previews each instance tells apart: the first that it is asked for, since the process began. All
+    /// others are `other`, but for those that it serves: they always are told apart.
     #[must_use]
     pub fn previews(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Begins to measure what this handle does.
-    pub fn install(self, greenlane: &Greenlane) {
-        let service = KeyValue::new(SERVICE, greenlane.service().to_owned());
-        for (name, what) in Counts::described() {
-            self.count(name, what, greenlane.clone(), service.clone());
+    /// Begins to measure what this handle does. To be called once for each handle; where a process has several, on
+    /// the same `Metrics`, which adds up what handles of one service count.
+    pub fn install(&self, greenlane: &Greenlane) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        counted.push(greenlane.clone());
+        if counted.len() == 1 {
+            Counts::described().for_each(|(name, what)| self.count(name, what));
         }
+        drop(counted);
+        let service = KeyValue::new(SERVICE, Arc::<str>::from(greenlane.service()));
         let duration = self.meter.f64_histogram("greenlane.server.request.duration");
         let duration = duration
             .with_description("Duration of requests, by preview and by who served them.")
@@ -81,24 +89,31 @@ impl Metrics {
         greenlane.observe(Arc::new(Requests { duration, service, previews }));
     }
 
-    /// One of the handle's counts, read when metrics are collected.
-    fn count(
-        &self,
-        name: &'static str,
-        what: &'static str,
-        greenlane: Greenlane,
-        service: KeyValue,
-    ) {
+    /// One count of all handles, read when metrics are collected.
+    fn count(&self, name: &'static str, what: &'static str) {
+        let counted = Arc::clone(&self.counted);
         self.meter
             .u64_observable_counter(format!("greenlane.{name}"))
             .with_description(what)
             .with_unit(unit(name))
             .with_callback(move |counter| {
-                let count = greenlane.counts().iter().find(|(counted, _)| *counted == name);
-                counter.observe(count.map_or(0, |(_, n)| n), slice::from_ref(&service));
+                let handles = counted.lock().unwrap_or_else(PoisonError::into_inner);
+                for (service, count) in by_service(&handles, name) {
+                    counter.observe(count, &[KeyValue::new(SERVICE, service)]);
+                }
             })
             .build();
     }
+}
+
+/// The SDK keeps one value for each set of attributes, the last.
+fn by_service(handles: &[Greenlane], name: &str) -> BTreeMap<String, u64> {
+    let mut services = BTreeMap::new();
+    for greenlane in handles {
+        let count = greenlane.counts().iter().find(|(counted, _)| *counted == name);
+        *services.entry(greenlane.service().to_owned()).or_default() += count.map_or(0, |(_, n)| n);
+    }
+    services
 }
 
 fn unit(name: &str) -> &'static str {
@@ -121,12 +136,13 @@ struct Requests {
 
 impl Observer for Requests {
     fn answered(&self, answered: &Answered<'_>) {
-        let mut attributes = Vec::with_capacity(4);
-        attributes.push(self.service.clone());
-        attributes.extend(answered.lane().preview().map(|preview| self.previews.label(preview)));
-        attributes.push(KeyValue::new(SERVED, served(answered)));
-        attributes.push(KeyValue::new(OUTCOME, outcome(answered)));
-        self.duration.record(answered.took().as_secs_f64(), &attributes);
+        let (took, service) = (answered.took().as_secs_f64(), self.service.clone());
+        let served = KeyValue::new(SERVED, served(answered));
+        let outcome = KeyValue::new(OUTCOME, outcome(answered));
+        match answered.lane().preview().map(|preview| self.previews.label(preview)) {
+            Some(preview) => self.duration.record(took, &[service, preview, served, outcome]),
+            None => self.duration.record(took, &[service, served, outcome]),
+        }
     }
 }
 

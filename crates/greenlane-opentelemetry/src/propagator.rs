@@ -75,8 +75,8 @@ impl LaneBaggagePropagator {
     /// The headers that leave.
     fn headers(&self, cx: &Context) -> Vec<(String, Vec<u8>)> {
         let mut headers: Vec<(String, Vec<u8>)> = Vec::new();
-        if self.carries_baggage {
-            let all = vec![(BAGGAGE, line(cx))];
+        if self.carries_baggage && !cx.baggage().is_empty() {
+            let all = vec![(BAGGAGE, line(cx, &self.greenlane))];
             let foreign = self.greenlane.foreign_baggage(&all);
             headers.extend((!foreign.is_empty()).then(|| (BAGGAGE.to_owned(), foreign)));
         }
@@ -102,7 +102,8 @@ impl TextMapPropagator for LaneBaggagePropagator {
         let cx = self.inner.extract_with_context(cx, &Withheld(extractor));
         match lines(extractor).filter(|_| self.carries_baggage) {
             Some(lines) => {
-                let arrived = Arrived::read(&self.greenlane.foreign_baggage(&lines));
+                let arrived =
+                    Arrived::read(&self.greenlane.foreign_baggage(&lines), &self.greenlane);
                 cx.with_baggage(arrived.baggage()).with_value(arrived)
             }
             None => cx,

@@ -9,7 +9,6 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use crate::bridge::joins;
 use crate::context::scope_here;
 use crate::labels::{PREVIEW, labels};
 
@@ -61,7 +60,10 @@ impl<P: SpanProcessor> SpanProcessor for PreviewSpans<P> {
             if let Some(labels) = labels(&scope, &self.greenlane).filter(|_| !is_labelled(span)) {
                 span.set_attributes(labels);
             }
-            joins(&scope, span.span_context());
+            let trace = span.span_context();
+            if trace.is_valid() {
+                scope.sees_trace(trace.trace_id().to_bytes());
+            }
         }
         self.next.on_start(span, cx);
     }

@@ -82,10 +82,14 @@ impl<S: Span> Span for PreviewSpan<S> {
         if self.inner.is_recording() {
             // A server's span is made outside the lane that its handler logs in.
             let here = Context::map_current(scope_here);
-            attributes.extend(match here {
+            let labels = match here {
                 Some(scope) => labels(&scope, &self.greenlane).unwrap_or_default(),
                 None => self.labels.clone(),
-            });
+            };
+            // Each key once: a hop's event names its preview itself.
+            let is_new = |label: &KeyValue| attributes.iter().all(|said| said.key != label.key);
+            let new: Vec<_> = labels.into_iter().filter(is_new).collect();
+            attributes.extend(new);
         }
         self.inner.add_event_with_timestamp(name, timestamp, attributes);
     }

@@ -1,17 +1,17 @@
 //! The server side of a service.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::{Carried, RequestScope, log_hop};
 use crate::admission::{Admitted, Reason};
-use crate::baggage::trim;
-use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TRACEPARENT};
+use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource};
 use crate::companion;
 use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::lane::{Apart, Kind, Lane, Scope};
 use crate::observer::Watch;
 use crate::preview::Preview;
+use crate::trace::{TraceId, Traced};
 use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
 use crate::wire::Reading;
 
@@ -36,7 +36,7 @@ enum Answer {
     Refused {
         greenlane: Greenlane,
         reason: Reason,
-        trace_id: Option<Box<str>>,
+        trace_id: Option<TraceId>,
     },
     Preview(Arc<RequestScope>),
 }
@@ -117,7 +117,7 @@ impl Greenlane {
             Admitted::Active if inner.admission.is_edge() => (Lane::ACTIVE, Answer::NoTrail),
             Admitted::Active => (Lane::ACTIVE, Answer::Nothing),
             Admitted::Refused(reason) => {
-                let (greenlane, trace_id) = (self.clone(), trace_id(headers));
+                let (greenlane, trace_id) = (self.clone(), TraceId::named_by(headers));
                 (Lane::ACTIVE, Answer::Refused { greenlane, reason, trace_id })
             }
         };
@@ -134,8 +134,7 @@ impl Greenlane {
             carried,
             barred,
             recorder: (wants && inner.trail).then(Recorder::default),
-            trace_id: trace_id(headers).filter(|_| wants),
-            trace: OnceLock::new(),
+            traced: Traced::new(wants.then(|| TraceId::named_by(headers)).flatten()),
         });
         let lane = request.lane.clone();
         let scope = Some(Scope(Kind::Request { lane, request: request.clone() }));
@@ -205,7 +204,7 @@ impl InboundCall {
             Answer::Refused { greenlane, reason, trace_id } => {
                 let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
                 let hop = hop.reason_is(reason.as_str());
-                log_hop(&greenlane, trace_id.as_deref(), &Lane::ACTIVE, &hop);
+                log_hop(&greenlane, trace_id, &Lane::ACTIVE, &hop);
                 let trail = Trail::of_hop(hop);
                 if greenlane.0.trail {
                     put(trail, &greenlane, headers);
@@ -234,7 +233,7 @@ fn trail_of(request: &RequestScope, headers: &impl HeaderSource) -> Option<Trail
     let own = Hop::of_instance(&inner.identity, inner.identity.served(wanted));
     let deeper = u8::from(!inner.hidden);
     if !inner.hidden {
-        log_hop(greenlane, request.trace_id(), &request.lane, &own);
+        log_hop(greenlane, request.traced.id(), &request.lane, &own);
         trail = Trail::of_hop(own);
     }
     trail.append(recorder.close(), deeper);
@@ -254,15 +253,4 @@ fn put(mut trail: Trail, greenlane: &Greenlane, headers: &mut impl HeaderSink) {
     if trail.is_truncated() {
         greenlane.0.counters.add(Counter::Truncated, 1);
     }
-}
-
-/// `version "-" trace-id "-" …`, <https://www.w3.org/TR/trace-context/#traceparent-header>
-fn trace_id(headers: &impl HeaderSource) -> Option<Box<str>> {
-    let mut found = None;
-    headers.visit(&TRACEPARENT, &mut |line| {
-        let id = trim(line).split(|b| *b == b'-').nth(1).filter(|id| id.len() == 32);
-        let id = id.filter(|id| id.iter().all(u8::is_ascii_hexdigit));
-        found = id.and_then(|id| std::str::from_utf8(id).ok());
-    });
-    found.map(Into::into)
 }

@@ -345,7 +345,7 @@ impl Tracked {
     fn settle_with(self, hop: Hop) {
         // What egress kept back stays so, whatever became of the call.
         let hop = if self.withheld { self.hop.clone().serves(Served::Withheld) } else { hop };
-        log_hop(&self.greenlane, self.request.trace_id(), &self.request.lane, &hop);
+        log_hop(&self.greenlane, self.request.traced.id(), &self.request.lane, &hop);
         self.record(Trail::of_hop(hop));
     }
 

@@ -1,10 +1,8 @@
 //! All of a handle's wires: read, written and stripped together.
 
-use percent_encoding::percent_decode;
-
 use super::{Kind, Wire, entries};
 use crate::admission::Reason;
-use crate::baggage::{self, Spliced, members, trim};
+use crate::baggage::{self, Spliced, members, resembles, trim};
 use crate::carrier::{BAGGAGE, HeaderName, HeaderSink, HeaderSource, TRACESTATE};
 use crate::counters::{Counter, Counters};
 use crate::error::ConfigError;
@@ -173,12 +171,11 @@ impl Wires {
     }
 
     fn strip_baggage(&self, headers: &mut impl HeaderSink, counters: &Counters) -> bool {
-        let ours =
-            |member: &baggage::Member<'_>| self.baggage_keys().any(|key| member.resembles(key));
         let found = self.hinted(headers);
         if found {
             let mut spliced = Spliced::default();
-            headers.visit(&BAGGAGE, &mut |line| spliced.add(line, ours));
+            headers
+                .visit(&BAGGAGE, &mut |line| spliced.add(line, |member| self.guard(member.key())));
             self.put(&spliced, headers, counters);
         }
         found
@@ -189,22 +186,21 @@ impl Wires {
         let mut found = false;
         headers.visit(&BAGGAGE, &mut |line| {
             found |= members(line).any(|member| match member {
-                Ok(member) => self.baggage_keys().any(|key| member.resembles(key)),
+                Ok(member) => self.guard(member.key()),
                 Err(raw) => self.resembles_ours(raw),
             });
         });
         found
     }
 
-    /// Whether this is a key of ours, without regard to case.
-    pub(crate) fn guard(&self, key: &str) -> bool {
-        self.baggage_keys().any(|ours| ours.eq_ignore_ascii_case(key))
-    }
-
     fn resembles_ours(&self, malformed: &[u8]) -> bool {
         let key = malformed.split(|b| matches!(b, b'=' | b';')).next().unwrap_or_default();
-        let key = percent_decode(trim(key)).decode_utf8_lossy();
-        self.baggage_keys().any(|ours| key.trim().eq_ignore_ascii_case(ours))
+        self.guard(trim(key))
+    }
+
+    /// Whether this is a key of ours, or could be to a laxer reader.
+    pub(crate) fn guard(&self, key: &[u8]) -> bool {
+        self.baggage_keys().any(|ours| resembles(key, ours))
     }
 
     pub(crate) fn strip_tracestate(&self, headers: &mut impl HeaderSink) -> bool {

@@ -1,7 +1,7 @@
 //! A bounded number of previews.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use greenlane_core::Preview;
 use opentelemetry::KeyValue;
@@ -36,6 +36,7 @@ impl Previews {
     }
 }
 
+/// In lower case: names are compared without regard to case, and series are not.
 fn named(preview: &Preview) -> KeyValue {
-    KeyValue::new(PREVIEW, preview.as_str().to_owned())
+    KeyValue::new(PREVIEW, Arc::<str>::from(preview.as_str().to_ascii_lowercase()))
 }

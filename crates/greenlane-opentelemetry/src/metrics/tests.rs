@@ -138,13 +138,59 @@ fn what_a_handle_counts_is_measured() {
     request(&greenlane, Some("a b"), Some(200));
     let call = |host| greenlane.inject(&Destination::host(Some(host)), &mut HeaderMap::new());
     call("fms-map").unwrap().failed();
-    let inbound = greenlane.extract(&mut headers(&[("x-preview", "release-42")]));
-    inbound.scope().unwrap().run_sync(|| call("maps.example").unwrap().failed());
-    for name in ["refused", "malformed", "unscoped", "withheld"] {
+    let both = [("x-preview", "release-42"), ("baggage", "preview=release-43")];
+    let inbound = greenlane.extract(&mut headers(&both));
+    let scope = inbound.scope().unwrap().clone();
+    scope.run_sync(|| call("maps.example").unwrap().failed());
+    inbound.answered(200, &mut HeaderMap::new());
+    scope.run_sync(|| call("fms-map").unwrap().failed());
+    for name in ["refused", "malformed", "unscoped", "withheld", "conflicts", "late_calls"] {
         let series = measured.series(&format!("greenlane.{name}"));
         assert_eq!(series, ["service=fms-api 1"], "{name}");
     }
-    assert_eq!(measured.series("greenlane.late_calls"), ["service=fms-api 0"]);
+    assert_eq!(measured.series("greenlane.leaked"), ["service=fms-api 0"]);
+}
+
+#[test]
+fn several_handles_of_one_service_are_counted_together() {
+    let measured = Measured::new();
+    let (door, inside, map) = (handle("fms-api"), handle("fms-api"), handle("fms-map"));
+    let metrics = measured.metrics();
+    for greenlane in [&door, &inside, &map] {
+        metrics.install(greenlane);
+        request(greenlane, Some("a b"), Some(200));
+    }
+    let refused = ["service=fms-api 2", "service=fms-map 1"];
+    assert_eq!(measured.series("greenlane.refused"), refused);
+    let requests = [
+        "outcome=success served=refused service=fms-api 2",
+        "outcome=success served=refused service=fms-map 1",
+    ];
+    assert_eq!(measured.series(DURATION), requests);
+}
+
+#[test]
+fn what_is_switched_off_measures_nothing() {
+    let measured = Measured::new();
+    let greenlane = Greenlane::inside("fms-api").role(Role::Active).enabled(false).build().unwrap();
+    measured.metrics().install(&greenlane);
+    request(&greenlane, Some("release-42"), Some(200));
+    assert_eq!(measured.series(DURATION), [] as [&str; 0]);
+}
+
+#[test]
+fn a_request_without_a_preview_is_measured_without_allocating() {
+    let measured = Measured::new();
+    let greenlane = handle("fms-api");
+    measured.metrics().install(&greenlane);
+    let request = || {
+        let inbound = greenlane.extract(&mut HeaderMap::new());
+        inbound.answered(200, &mut HeaderMap::new());
+    };
+    // The series is made once.
+    request();
+    let allocated = allocation_counter::measure(request);
+    assert_eq!(allocated.count_total, 0);
 }
 
 #[test]

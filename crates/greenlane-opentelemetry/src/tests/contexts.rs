@@ -9,7 +9,7 @@ use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::BaggagePropagator;
 
 use super::*;
-use crate::LaneContext;
+use crate::{LaneBaggagePropagator, LaneContext};
 
 fn lane() -> String {
     Context::current().lane().to_string()
@@ -108,18 +108,39 @@ fn a_plain_propagator_tells_everybody_unless_the_member_is_taken_out_of_its_sigh
 #[test]
 fn a_strangers_preview_does_not_get_past_the_edge_in_a_context() {
     bridged();
-    let plain = BaggagePropagator::new();
-    // Some of these the propagator decodes and trims to our key.
-    for line in ["preview=release-42", "%20preview=release-42", "PREVIEW=release-42", "preview=a=b"]
-    {
-        let mut request = headers(&[("baggage", line)]);
-        let cx = plain.extract_with_context(&Context::new(), &HeaderExtractor(&request));
-        let _attached = cx.attach();
-        let edge = Greenlane::edge("console", []).build().unwrap();
-        let inbound = edge.extract(&mut request);
-        assert!(request.is_empty(), "{line}: {request:?}");
-        scope_of(&inbound).run_sync(|| assert_eq!(sent(&plain), None, "{line}"));
+    let edge = Greenlane::edge("console", []).build().unwrap();
+    let plain = || Box::new(BaggagePropagator::new());
+    let ours = LaneBaggagePropagator::around(&edge, BaggagePropagator::new());
+    let propagators: [Box<dyn TextMapPropagator>; 2] = [plain(), Box::new(ours)];
+    for propagator in propagators {
+        // Some of these a plain propagator decodes and trims to our key, here or at the next service.
+        for line in
+            ["preview=release-42", "%20preview=release-42", "PREVIEW=release-42", "preview=a=b"]
+        {
+            let mut request = headers(&[("baggage", line)]);
+            let cx = propagator.extract_with_context(&Context::new(), &HeaderExtractor(&request));
+            let _attached = cx.attach();
+            let inbound = edge.extract(&mut request);
+            assert!(request.is_empty(), "{line}: {request:?}");
+            let told = || sent(&*propagator);
+            assert_eq!(scope_of(&inbound).run_sync(told), None, "{propagator:?}: {line}");
+        }
     }
+}
+
+/// A task that was made outside any scope, and polled in a request: its spans are not the request's.
+#[tokio::test]
+async fn unscoped_work_does_not_take_the_lane_that_it_finds() {
+    bridged();
+    let greenlane = handle("fms-api");
+    let spans = Spans::new(&greenlane);
+    let lost = async {
+        assert_eq!(lane(), "active");
+        spans.tracer().start("lost").end();
+    };
+    let lost = lost.in_current_lane();
+    scope_of(&in_preview(&greenlane)).run(lost).await;
+    assert_eq!(spans.said("lost"), [""]);
 }
 
 #[test]

@@ -1,15 +1,21 @@
 //! Log records, hops, and the trace that they are of.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{LazyLock, mpsc};
 
 use greenlane_core::Destination;
 use opentelemetry::Context;
 use opentelemetry::logs::{AnyValue, Logger, LoggerProvider};
-use opentelemetry::trace::{TraceContextExt, Tracer};
+use opentelemetry::propagation::TextMapPropagator;
+use opentelemetry::trace::{Event, FutureExt, TraceContextExt, Tracer};
+use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::logs::{
     InMemoryLogExporter, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor,
 };
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
 
 use super::*;
 use crate::{HopEvents, PreviewLogs};
@@ -67,19 +73,37 @@ fn hops_are_events_of_the_span_where_that_is_asked_for() {
     let spans = Spans::new(&greenlane);
     one_request(&greenlane, &spans);
     let server = &spans.named("server")[0];
-    let hops: Vec<_> =
-        server.events.iter().map(|event| (&*event.name, said(&event.attributes))).collect();
-    let failed = "release-42 failed".to_owned();
-    assert_eq!(hops, [("greenlane.hop", failed), ("greenlane.hop", SAID.to_owned())]);
+    let all = |event: &Event| {
+        let said =
+            event.attributes.iter().map(|said| format!("{}={}", said.key, text(&said.value)));
+        said.collect::<Vec<_>>().join(" ")
+    };
+    let hops: Vec<_> = server.events.iter().map(|event| (&*event.name, all(event))).collect();
+    let failed =
+        "greenlane.preview=release-42 greenlane.hop.service=fms-map greenlane.hop.served=failed";
+    let own = "greenlane.preview=release-42 greenlane.hop.service=fms-api greenlane.hop.served=active \
+               greenlane.hop.version=1.9.0 greenlane.hop.role=active";
+    assert_eq!(hops, [("greenlane.hop", failed.to_owned()), ("greenlane.hop", own.to_owned())]);
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+/// The lines of this thread's hops.
+fn hops_logged(run: impl FnOnce()) -> Vec<String> {
+    // With one subscriber alone, `tracing` asks only the thread that first logs whether anybody listens.
+    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&SECOND);
+    let (sender, lines) = mpsc::channel();
+    let writer = move || Line(sender.clone());
+    let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, run);
+    lines.into_iter().filter(|line| line.contains("greenlane::hop")).collect()
+}
 
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
+struct Line(mpsc::Sender<String>);
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        _ = self.0.send(String::from_utf8_lossy(line).into_owned());
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -87,25 +111,15 @@ impl Write for Lines {
     }
 }
 
-fn logged(run: impl FnOnce()) -> Vec<String> {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, run);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    text.lines().filter(|line| line.contains("greenlane::hop")).map(str::to_owned).collect()
-}
-
 #[test]
 fn hops_are_logged_with_the_id_of_the_servers_trace() {
     bridged();
     let greenlane = handle("fms-api");
     let spans = Spans::new(&greenlane);
-    let hops = logged(|| one_request(&greenlane, &spans));
+    let hops = hops_logged(|| one_request(&greenlane, &spans));
     let id = spans.named("server")[0].span_context.trace_id().to_string();
     assert_eq!(hops.len(), 2);
-    assert!(hops.iter().all(|hop| hop.contains(&format!("trace_id=\"{id}\""))), "{hops:?}");
+    assert!(hops.iter().all(|hop| hop.contains(&format!("trace_id={id}"))), "{hops:?}");
 }
 
 /// The tracer's layer stands inside the inbound, and no `traceparent` came.
@@ -114,13 +128,55 @@ fn hops_are_logged_with_the_id_of_a_trace_that_began_in_the_handler() {
     bridged();
     let greenlane = handle("fms-api");
     let spans = Spans::new(&greenlane);
-    let hops = logged(|| {
+    let hops = hops_logged(|| {
         let inbound = in_preview(&greenlane);
         scope_of(&inbound).run_sync(|| drop(spans.tracer().start("handler")));
         inbound.answered(200, &mut HeaderMap::new());
     });
     let id = spans.named("handler")[0].span_context.trace_id().to_string();
     assert!(hops[0].contains(&id), "{hops:?}");
+}
+
+/// `tower_http`'s `TraceLayer` enters its span in `call`, where many tracers have not set their context.
+#[tokio::test]
+async fn a_span_that_begins_before_the_servers_is_met_takes_nothing_from_it() {
+    bridged();
+    let greenlane = handle("fms-api");
+    let spans = Spans::new(&greenlane);
+    let server = Context::new().with_span(spans.tracer().start("server"));
+    let inbound = in_preview(&greenlane);
+    scope_of(&inbound).run_sync(|| drop(spans.tracer().start("in call")));
+    scope_of(&inbound).run(async {}).with_context(server.clone()).await;
+    drop(server);
+    assert_eq!(spans.said("server"), [SAID]);
+    let hops = hops_logged(|| inbound.answered(200, &mut HeaderMap::new()));
+    let id = spans.named("server")[0].span_context.trace_id().to_string();
+    assert!(hops[0].contains(&id), "{hops:?}");
+}
+
+/// Servers on hyper often poll a connection inside a span of its own, and the tracer's layer stands inside.
+#[tokio::test]
+async fn a_connections_span_is_not_the_requests() {
+    bridged();
+    let greenlane = handle("fms-api");
+    let spans = Spans::new(&greenlane);
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request = headers(&[("x-preview", "release-42"), ("traceparent", parent)]);
+    let inbound = greenlane.extract(&mut request.clone());
+    let connection = Context::new().with_span(spans.tracer().start("connection"));
+    let handler = async {
+        let extractor = HeaderExtractor(&request);
+        let cx = TraceContextPropagator::new().extract_with_context(&Context::new(), &extractor);
+        drop(spans.tracer().start_with_context("server", &cx));
+    };
+    scope_of(&inbound).run(handler).with_context(connection.clone()).await;
+    drop(connection);
+    assert_eq!(
+        (spans.said("connection"), spans.said("server")),
+        (vec![String::new()], vec![SAID.to_owned()])
+    );
+    let hops = hops_logged(|| inbound.answered(200, &mut HeaderMap::new()));
+    assert!(hops[0].contains("trace_id=4bf92f3577b34da6a3ce929d0e0e4736"), "{hops:?}");
 }
 
 /// Unsampled spans have an id too, and no other work.
@@ -133,6 +189,12 @@ fn an_unsampled_trace_is_a_trace() {
         .with_span_processor(PreviewSpans::new(&greenlane))
         .build();
     let spans = Spans { provider, exporter: InMemorySpanExporter::default() };
-    let hops = logged(|| one_request(&greenlane, &spans));
-    assert!(hops.iter().all(|hop| hop.contains("trace_id=\"")), "{hops:?}");
+    let hops = hops_logged(|| one_request(&greenlane, &spans));
+    assert_eq!(hops.len(), 2);
+    let id = |hop: &str| {
+        let (_, id) = hop.split_once("trace_id=").unwrap();
+        id.split(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(id(&hops[0]).len(), 32, "{hops:?}");
+    assert_eq!(id(&hops[0]), id(&hops[1]), "{hops:?}");
 }
