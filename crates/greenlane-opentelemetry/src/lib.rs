@@ -27,6 +27,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 let greenlane = Greenlane::inside("fms-api").build()?;
 
 Bridge::new(&greenlane).install()?;
+// After `global::set_meter_provider(…)`: meters of an earlier time measure nothing.
 Metrics::new(&global::meter("greenlane")).install(&greenlane);
 global::set_text_map_propagator(LaneBaggagePropagator::around(
     &greenlane,

@@ -17,16 +17,8 @@ mod wire_format {}
 mod adding_an_adapter {}
 
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/opentelemetry.md")]
-mod opentelemetry {}
-
-#[cfg(doctest)]
 #[doc = include_str!("../../../docs/other-languages.md")]
 mod other_languages {}
-
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/datadog.md")]
-mod datadog {}
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/lost-lanes.md")]

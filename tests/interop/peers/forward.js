@@ -1,6 +1,9 @@
 const { AsyncLocalStorage } = require('node:async_hooks')
 
-const { GREENLANE_SERVICE: service, GREENLANE_ROLE: role, GREENLANE_SERVES: serves = '' } = process.env
+const { GREENLANE_SERVICE: service, GREENLANE_ROLE: role, GREENLANE_SERVES = '' } = process.env
+const serves = GREENLANE_SERVES.toLowerCase().match(/[^\s,]+/g)
+const [mismatch, other] = serves ? ['mismatch', 'other'] : ['unverified', 'unknown']
+const otherwise = { active: 'active', preview: mismatch }[role] ?? other
 const HOP = /((?:"(?:[^"\\]|\\.)*"|[^",;\s])+)(?:;d=(\d+))?((?:"(?:[^"\\]|\\.)*"|[^",])*)/g
 const requests = new AsyncLocalStorage()
 
@@ -25,8 +28,8 @@ exports.handBack = (request, response, next) => {
   const trails = []
   const writeHead = response.writeHead
   response.writeHead = (...head) => {
-    const otherwise = { active: 'active', preview: 'mismatch' }[role] ?? 'unknown'
-    const own = serves.toLowerCase().split(',').includes(preview.toLowerCase()) ? 'preview' : otherwise
+    const mine = role === 'active' ? 'promoted' : 'preview'
+    const own = serves?.includes(preview.toLowerCase()) ? mine : otherwise
     const called = trails.flatMap((trail) => [...trail.matchAll(HOP)])
     const below = called.filter(([, , , rest]) => rest)
     const hops = [`${service};served=${own}`]

@@ -5,7 +5,9 @@ from contextvars import ContextVar
 import httpx
 
 SERVICE, ROLE = os.environ["GREENLANE_SERVICE"], os.environ.get("GREENLANE_ROLE")
-SERVES = os.environ.get("GREENLANE_SERVES", "").lower().split(",")
+SERVES = re.findall(r"[^\s,]+", os.environ.get("GREENLANE_SERVES", "").lower())
+MISMATCH, OTHER = ("mismatch", "other") if SERVES else ("unverified", "unknown")
+OTHERWISE = {"active": "active", "preview": MISMATCH}.get(ROLE, OTHER)
 HOP = re.compile(r'((?:"(?:[^"\\]|\\.)*"|[^",;\s])+)(?:;d=(\d+))?((?:"(?:[^"\\]|\\.)*"|[^",])*)')
 HERE = ContextVar("HERE", default=(None, []))
 
@@ -34,8 +36,8 @@ async def hand_back(request, call_next):
     HERE.set((preview, trails))
     response = await call_next(request)
     if preview:
-        otherwise = {"active": "active", "preview": "mismatch"}.get(ROLE, "unknown")
-        hops = [f"{SERVICE};served={'preview' if preview.lower() in SERVES else otherwise}"]
+        mine = "promoted" if ROLE == "active" else "preview"
+        hops = [f"{SERVICE};served={mine if preview.lower() in SERVES else OTHERWISE}"]
         called = [hop for trail in trails for hop in HOP.findall(trail)]
         hops += [f"{name};d={int(depth or 0) + 1}{rest}" for name, depth, rest in called if rest]
         whole = len(hops) > len(called)

@@ -1,4 +1,4 @@
-//! Settings in the field that stop baggage, as docs/other-languages.md lists them, and how one finds out.
+//! Settings in the field that stop baggage, as docs/other-languages.md and docs/datadog.md list them, and how one finds out.
 
 use interop::chain::{Chain, Setup};
 use interop::installed::Program;
@@ -17,6 +17,13 @@ const SETTINGS: &[(Tracer, &str, &str, &[Framework])] = &[
     (Tracer::OpenTelemetry, "OTEL_PROPAGATORS", "tracecontext", ALL),
     (Tracer::OpenTelemetry, "OTEL_SDK_DISABLED", "true", &[EXPRESS]),
     (Tracer::OpenTelemetry, "OTEL_TRACES_SAMPLER", "always_off", &[]),
+    (Tracer::OpenTelemetry, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "requests", &[FLASK]),
+    (Tracer::OpenTelemetry, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "flask", &[FLASK]),
+    (Tracer::OpenTelemetry, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "httpx", &[FASTAPI]),
+    (Tracer::OpenTelemetry, "OTEL_NODE_DISABLED_INSTRUMENTATIONS", "undici", &[EXPRESS]),
+    (Tracer::OpenTelemetry, "OTEL_NODE_DISABLED_INSTRUMENTATIONS", "http", &[EXPRESS]),
+    (Tracer::OpenTelemetry, "OTEL_PYTHON_EXCLUDED_URLS", "hop", &[FLASK, FASTAPI]),
+    (Tracer::OpenTelemetry, "OTEL_PYTHON_FLASK_EXCLUDED_URLS", "hop", &[FLASK]),
     (Tracer::Datadog, "DD_TRACE_PROPAGATION_STYLE", "datadog,tracecontext", ALL),
     (Tracer::Datadog, "DD_TRACE_PROPAGATION_STYLE_EXTRACT", "tracecontext", ALL),
     (Tracer::Datadog, "DD_TRACE_PROPAGATION_STYLE_INJECT", "tracecontext", ALL),
@@ -28,12 +35,20 @@ const SETTINGS: &[(Tracer, &str, &str, &[Framework])] = &[
     (Tracer::Datadog, "DD_TRACE_BAGGAGE_MAX_ITEMS", "0", &[EXPRESS]),
     (Tracer::Datadog, "DD_TRACE_SAMPLE_RATE", "0", &[]),
     (Tracer::Datadog, "DD_APM_TRACING_ENABLED", "false", &[]),
+    (Tracer::Datadog, "DD_TRACE_PROPAGATION_EXTRACT_FIRST", "true", &[]),
+    (Tracer::Datadog, "DD_TRACE_REQUESTS_ENABLED", "false", &[FLASK]),
+    (Tracer::Datadog, "DD_TRACE_HTTPX_ENABLED", "false", &[FASTAPI]),
+    (Tracer::Datadog, "DD_TRACE_FETCH_ENABLED", "false", &[EXPRESS]),
+    (Tracer::Datadog, "DD_REQUESTS_DISTRIBUTED_TRACING", "false", &[FLASK]),
+    (Tracer::Datadog, "DD_TRACE_BAGGAGE_MAX_BYTES", "10", &[EXPRESS]),
+    (Tracer::Datadog, "OTEL_SDK_DISABLED", "true", &[]),
 ];
 
 /// Those that pass baggage on in a trace of their own, to which the events behind the hop then belong.
 const OWN_TRACE: &[(&str, &str, &[Framework])] = &[
     ("DD_TRACE_PROPAGATION_BEHAVIOR_EXTRACT", "restart", ALL),
     ("DD_APM_TRACING_ENABLED", "false", &[EXPRESS]),
+    ("DD_TRACE_PROPAGATION_EXTRACT_FIRST", "true", &[FLASK, FASTAPI]),
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
