@@ -41,10 +41,11 @@ impl Chain {
         more: impl Fn(Builder) -> Builder,
     ) -> Self {
         events::listen();
-        let zones = rust::start("fms-zones", more(active("fms-zones")), None).await;
+        let of = |builder| more(builder).build().unwrap();
+        let zones = rust::start(of(active("fms-zones")), None).await;
         let next = || Some(("fms-zones", rust::url(zones)));
-        let preview = rust::start("fms-map", more(preview("fms-map")), next()).await;
-        let serving = rust::start("fms-map", more(active("fms-map")), next()).await;
+        let preview = rust::start(of(preview("fms-map")), next()).await;
+        let serving = rust::start(of(active("fms-map")), next()).await;
         let nginx = Nginx::start(preview, serving);
         let mut url = nginx.url();
         let mut peers = Vec::new();
@@ -56,7 +57,7 @@ impl Chain {
             peers.push(peer);
         }
         let first = kinds.first().map_or("fms-map".to_owned(), Kind::to_string);
-        let api = rust::start("fms-api", more(active("fms-api")), Some((&first, url))).await;
+        let api = rust::start(of(active("fms-api")), Some((&first, url))).await;
         Self { url: rust::url(api), _peers: peers, _nginx: nginx }
     }
 
@@ -67,11 +68,19 @@ impl Chain {
 
     /// A request with these headers, in a trace of its own.
     pub async fn ask_with(&self, headers: &[(&str, &str)]) -> Answered {
+        self.ask_in(Trace::Sampled, headers).await
+    }
+
+    /// A request with these headers.
+    pub async fn ask_in(&self, kind: Trace, headers: &[(&str, &str)]) -> Answered {
         let trace = trace_id();
         let client =
             reqwest::Client::builder().no_proxy().timeout(process::PATIENCE).build().unwrap();
-        let mut request =
-            client.get(&self.url).header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+        let mut request = client.get(&self.url);
+        if let Some(flags) = kind.flags() {
+            let parent = format!("00-{trace}-b7ad6b7169203331-{flags}");
+            request = request.header("traceparent", parent);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -84,6 +93,27 @@ impl Chain {
         // An instance logs its hop as its response's head leaves, before its caller can answer.
         let events = events::of_trace(&trace);
         Answered { trail, seen, events }
+    }
+}
+
+/// What a request says of its trace.
+#[derive(Clone, Copy, Debug)]
+pub enum Trace {
+    /// It is sampled.
+    Sampled,
+    /// It is not sampled.
+    Unsampled,
+    /// Nothing: it is part of none.
+    None,
+}
+
+impl Trace {
+    fn flags(self) -> Option<&'static str> {
+        match self {
+            Self::Sampled => Some("01"),
+            Self::Unsampled => Some("00"),
+            Self::None => None,
+        }
     }
 }
 

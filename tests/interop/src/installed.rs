@@ -1,7 +1,9 @@
 //! Where the foreign programs are.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A program that is not Rust's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,35 +30,72 @@ const HINT: &str = "run tests/interop/install";
 /// When the program is not installed.
 pub fn find(program: Program) -> Result<PathBuf, String> {
     let (name, found) = match program {
-        Program::Python => ("Python's packages", existing(root().join("python/bin/python"))),
+        Program::Python => ("Python's packages", python("python")),
         Program::Node => {
-            let packages = existing(root().join("node/node_modules/express"));
-            ("Node and its packages", packages.and_then(|_| on_path("node")))
+            let packages = current("node", "package-lock.json").then(|| on_path("node"));
+            ("Node and its packages", packages.flatten())
         }
-        Program::DatadogAgent => {
-            ("ddapm-test-agent", existing(root().join("python/bin/ddapm-test-agent")))
-        }
+        Program::DatadogAgent => ("ddapm-test-agent", python("ddapm-test-agent")),
         Program::Nginx => ("nginx", on_path("nginx")),
         Program::Prometheus => ("Prometheus", on_path("prometheus")),
     };
-    found.ok_or_else(|| format!("{name} not found in {} or on the path: {HINT}", root().display()))
+    found.ok_or_else(|| {
+        format!("{name} not found, as pinned, in {} or on the path: {HINT}", root().display())
+    })
 }
 
 /// Whether a test that can't run has failed.
-pub fn required() -> bool {
-    env::var_os("GREENLANE_INTEROP").is_some_and(|value| value == "require")
+///
+/// # Errors
+///
+/// When the variable says neither that nor nothing.
+pub fn required() -> Result<bool, String> {
+    match env::var("GREENLANE_INTEROP").as_deref() {
+        Ok("require") => Ok(true),
+        Ok("") | Err(env::VarError::NotPresent) => Ok(false),
+        other => Err(format!("GREENLANE_INTEROP is {other:?}; accepted is require, or nothing")),
+    }
 }
 
-/// The directory into which `tests/interop/install` installs.
+/// What the versions are of the programs that are not pinned by a file of ours.
+pub fn versions() -> String {
+    let version = |name: &str, option: &str| {
+        let output = Command::new(on_path(name)?).arg(option).output().ok()?;
+        let said = [output.stdout, output.stderr].concat();
+        Some(String::from_utf8_lossy(&said).lines().next()?.to_owned())
+    };
+    let programs = [("nginx", "-v"), ("prometheus", "--version"), ("node", "--version")];
+    let versions =
+        programs.map(|(name, option)| version(name, option).unwrap_or(format!("no {name}")));
+    versions.join("; ")
+}
+
+fn python(name: &str) -> Option<PathBuf> {
+    let installed = current("python", "requirements.txt");
+    installed.then(|| existing(root().join("python/bin").join(name))).flatten()
+}
+
+/// The directory, below the workspace unless it is absolute, into which `tests/interop/install` installs.
 pub fn root() -> PathBuf {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/interop");
-    let root = env::var_os("GREENLANE_INTEROP_DIR").map_or(default, PathBuf::from);
+    let named = env::var_os("GREENLANE_INTEROP_DIR").filter(|named| !named.is_empty());
+    let root = file("../..").join(named.map_or("target/interop".into(), PathBuf::from));
     root.canonicalize().unwrap_or(root)
 }
 
 /// A file of this package.
 pub fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// A file of the docs.
+pub fn docs(name: &str) -> PathBuf {
+    file("../../docs").join(name)
+}
+
+/// Whether this part was installed from what is pinned now. The script puts the pins beside it when all of it is there.
+fn current(part: &str, pins: &str) -> bool {
+    let installed = fs::read(root().join(format!("{part}.pins")));
+    installed.is_ok_and(|installed| fs::read(file(pins)).is_ok_and(|pins| pins == installed))
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {

@@ -16,3 +16,4 @@ pub mod process;
 pub mod prometheus;
 pub mod rust;
 pub mod seen;
+pub mod telemetry;

@@ -1,10 +1,11 @@
-//! Services in other languages.
+//! Services in processes of their own, most of them in other languages.
 
 use std::fmt;
 use std::process::Command;
 
 use crate::installed::{self, Program, file, root};
 use crate::process::Process;
+use crate::rust;
 
 /// What a foreign service is written with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,18 +71,12 @@ impl Kind {
         }
     }
 
-    /// Starts one that calls this URL.
-    pub fn start(self, next: &str) -> Peer {
-        self.start_with(next, &[])
-    }
-
-    /// The same with more variables in its environment.
+    /// Starts one that calls this URL, with more variables in its environment.
     pub fn start_with(self, next: &str, variables: &[(&str, &str)]) -> Peer {
         let mut command = self.command();
         command.env("NEXT_URL", next).env("PORT", "0").env("GREENLANE_SERVICE", self.to_string());
         command.envs(variables.iter().copied());
-        let process = Process::start(&mut command);
-        Peer { port: process.port(), _process: process }
+        Peer::start(&mut command)
     }
 
     fn command(self) -> Command {
@@ -110,6 +105,8 @@ impl Kind {
                 let register = "--require @opentelemetry/auto-instrumentations-node/register";
                 // Without it clouds' metadata servers are asked who this is.
                 command.env("NODE_OPTIONS", register).env("OTEL_NODE_RESOURCE_DETECTORS", "none");
+                // Nobody listens there. With `OTEL_TRACES_EXPORTER=none` there would be no tracer at all.
+                command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9");
             }
             (Program::Node, Tracer::Datadog) => {
                 command.env("NODE_OPTIONS", "--require dd-trace/init");
@@ -120,17 +117,14 @@ impl Kind {
             _ => {}
         }
         if self.1 == Tracer::OpenTelemetry {
-            // Only here: `OTEL_TRACES_EXPORTER=none` switches Datadog's tracers off, baggage included.
-            for signal in ["TRACES", "METRICS", "LOGS"] {
-                command.env(format!("OTEL_{signal}_EXPORTER"), "none");
+            command.env("OTEL_METRICS_EXPORTER", "none").env("OTEL_LOGS_EXPORTER", "none");
+            if self.program() == Program::Python {
+                // Its spans are made all the same. It switches Datadog's tracers off, baggage included.
+                command.env("OTEL_TRACES_EXPORTER", "none");
             }
         }
         if matches!(self.1, Tracer::Datadog | Tracer::DatadogJs520) {
-            command
-                .env("DD_TRACE_AGENT_URL", "http://127.0.0.1:9")
-                .env("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false")
-                .env("DD_REMOTE_CONFIGURATION_ENABLED", "false")
-                .env("DD_TRACE_STARTUP_LOGS", "false");
+            command.envs(DATADOG);
         }
         let app = match self.0 {
             Framework::Flask => "peers/flask_app.py",
@@ -142,7 +136,15 @@ impl Kind {
     }
 }
 
-/// A running foreign service.
+/// What keeps Datadog's tracers from asking about; nobody listens there.
+const DATADOG: [(&str, &str); 4] = [
+    ("DD_TRACE_AGENT_URL", "http://127.0.0.1:9"),
+    ("DD_INSTRUMENTATION_TELEMETRY_ENABLED", "false"),
+    ("DD_REMOTE_CONFIGURATION_ENABLED", "false"),
+    ("DD_TRACE_STARTUP_LOGS", "false"),
+];
+
+/// A running service.
 #[derive(Debug)]
 pub struct Peer {
     port: u16,
@@ -150,6 +152,20 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// A service in Rust that traces with Datadog's own tracer, and calls this URL, if any.
+    pub fn rust(service: &str, next: Option<&str>, variables: &[(&str, &str)]) -> Self {
+        let mut command = rust::command();
+        command.envs(DATADOG).env("NEXT_URL", next.unwrap_or_default());
+        command.env("GREENLANE_SERVICE", service).env("DD_SERVICE", service);
+        command.envs(variables.iter().copied());
+        Self::start(&mut command)
+    }
+
+    fn start(command: &mut Command) -> Self {
+        let process = Process::start(command);
+        Self { port: process.port(), _process: process }
+    }
+
     /// Where it answers.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/hop", self.port)

@@ -1,14 +1,17 @@
 //! A process that a test starts, and that ends with it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::net::TcpSocket;
 
 /// More than the slowest needs on a machine that compiles at the same time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,6 +32,8 @@ impl Process {
             .get_envs()
             .map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)))
             .collect();
+        let mut bound = bound(command);
+        let command = bound.as_mut().unwrap_or(command);
         command.env_clear();
         command.envs(
             std::env::vars_os()
@@ -56,9 +61,16 @@ impl Process {
         }
     }
 
-    /// Whether it ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+    /// Waits until it listens at this port.
+    pub fn listens(&self, port: &Port) {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, port.number())).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nobody listens at {}: {}", port.number(), self.errors());
     }
 
     /// What it wrote to its error output so far.
@@ -70,8 +82,50 @@ impl Process {
 impl Drop for Process {
     /// SIGKILL: Node under OpenTelemetry ignores SIGTERM, and ddtrace takes three seconds where there is no agent.
     fn drop(&mut self) {
-        _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-        _ = self.child.wait();
+        // Its number may be another's once it has been waited for.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            _ = self.child.wait();
+        }
+    }
+}
+
+/// The same command, killed by the system when the test ends without dropping anything, as by Ctrl-C. By util-linux;
+/// `None` where it is missing.
+fn bound(command: &Command) -> Option<Command> {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    setpriv.exists().then(|| {
+        let mut bound = Command::new(setpriv);
+        bound.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program());
+        bound.args(command.get_args());
+        bound
+    })
+}
+
+/// A port of the loopback address for a program that can't choose one itself. It is bound and not listened at: the system
+/// gives it to nobody else, and the program can have it.
+#[derive(Debug)]
+pub struct Port {
+    number: u16,
+    _bound: TcpSocket,
+}
+
+impl Port {
+    /// Takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn reserve() -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self { number: socket.local_addr()?.port(), _bound: socket })
+    }
+
+    /// Its number.
+    pub fn number(&self) -> u16 {
+        self.number
     }
 }
 

@@ -2,21 +2,19 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::installed::{self, Program, file};
-use crate::nginx::{free_port, wait_for};
-use crate::process::{PATIENCE, Process};
+use crate::installed::{self, Program, docs};
+use crate::process::{PATIENCE, Port, Process};
 
 /// A running Prometheus.
 #[derive(Debug)]
 pub struct Prometheus {
-    port: u16,
+    port: Port,
     client: reqwest::Client,
     _process: Process,
     _directory: TempDir,
@@ -55,30 +53,24 @@ impl Prometheus {
             rules.display(),
             targets.join(", ")
         );
-        for _ in 0..5 {
-            let directory = TempDir::new().unwrap();
-            let path = directory.path().join("prometheus.yml");
-            fs::write(&path, &configuration).unwrap();
-            let port = free_port().unwrap();
-            let mut command = Command::new(&program);
-            command
-                .arg(format!("--config.file={}", path.display()))
-                .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
-                .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-                .arg("--log.level=warn");
-            let mut process = Process::start(&mut command);
-            if wait_for(port, &mut process) {
-                let client =
-                    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-                return Self { port, client, _process: process, _directory: directory };
-            }
-        }
-        panic!("Prometheus did not start");
+        let (directory, port) = (TempDir::new().unwrap(), Port::reserve().unwrap());
+        let path = directory.path().join("prometheus.yml");
+        fs::write(&path, &configuration).unwrap();
+        let mut command = Command::new(&program);
+        command
+            .arg(format!("--config.file={}", path.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{}", port.number()))
+            .arg("--log.level=warn");
+        let process = Process::start(&mut command);
+        process.listens(&port);
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Self { port, client, _process: process, _directory: directory }
     }
 
     /// The values that a query yields.
     pub async fn query(&self, query: &str) -> Vec<f64> {
-        let url = format!("http://127.0.0.1:{}/api/v1/query", self.port);
+        let url = format!("http://127.0.0.1:{}/api/v1/query", self.port.number());
         // While it replays its log it answers 503.
         let answer = self.client.get(url).query(&[("query", query)]).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap_or_default();
@@ -131,9 +123,4 @@ pub fn metrics() -> Vec<Metric> {
         Metric { name, query: query.join("\n"), limit: limit.parse().unwrap() }
     };
     metrics.split("    - name: ").skip(1).map(metric).collect()
-}
-
-/// A file of the docs.
-pub fn docs(name: &str) -> std::path::PathBuf {
-    Path::new(&file("../../docs")).join(name)
 }

@@ -36,7 +36,7 @@ async fn of_a_fleet() {
     ask(&fleet, &wanted, 200, 1).await;
     ask(&fleet, &[Some("release-44")], 40, 8).await;
     for (preview, calls) in
-        [("", 800), ("release-42", 800), ("release-43", 200), ("release-44", 160)]
+        [("", 800), ("release-42", 800), ("release-43", 200), ("release-44", 160), (NOBODYS, 800)]
     {
         let calls_of = format!(
             r#"sum(greenlane:requests:5m{{greenlane_service="fms-map", greenlane_preview="{preview}"}})"#

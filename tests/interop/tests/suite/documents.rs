@@ -2,8 +2,7 @@
 
 use std::fs;
 
-use interop::installed::file;
-use interop::prometheus::docs;
+use interop::installed::{docs, file};
 use libtest_mimic::Trial;
 
 use crate::trial;

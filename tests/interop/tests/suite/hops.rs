@@ -1,6 +1,6 @@
 //! The preview behind foreign services.
 
-use interop::chain::{Chain, Setup};
+use interop::chain::{Chain, Setup, Trace};
 use interop::installed::Program;
 use interop::peer::{Framework, KINDS, Kind, Tracer};
 use interop::rust::WANTED;
@@ -14,6 +14,14 @@ const FOUR: [Kind; 4] = [
     Kind(Framework::Express, Tracer::Datadog),
     Kind(Framework::FastApi, Tracer::Datadog),
     Kind(Framework::Express, Tracer::OpenTelemetry),
+];
+
+/// Two of the same tracer next to each other.
+const FOUR_OTHERS: [Kind; 4] = [
+    Kind(Framework::Flask, Tracer::Datadog),
+    Kind(Framework::Express, Tracer::Datadog),
+    Kind(Framework::Express, Tracer::OpenTelemetry),
+    Kind(Framework::FastApi, Tracer::OpenTelemetry),
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -33,12 +41,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         ));
     }
     let needs = [Program::Python, Program::Node, Program::Nginx];
-    trials.push(trial("four_in_a_row::the_preview_behind_is_reached", &needs, || reached(&FOUR)));
-    trials.push(trial(
-        "four_in_a_row::with_the_snippet_the_whole_trail_comes_back",
-        &needs,
-        || whole(&FOUR),
-    ));
+    for (name, four) in [("four_in_a_row", FOUR), ("four_others_in_a_row", FOUR_OTHERS)] {
+        let behind = format!("{name}::the_preview_behind_is_reached");
+        trials.push(trial(behind, &needs, move || async move { reached(&four).await }));
+        let back = format!("{name}::with_the_snippet_the_whole_trail_comes_back");
+        trials.push(trial(back, &needs, move || async move { whole(&four).await }));
+    }
     trials.push(trial("untraced::only_the_snippet_hands_on", &needs, untraced));
     trials
 }
@@ -54,6 +62,9 @@ async fn reached(kinds: &[Kind]) {
         let header: &[&str] = if hop == 1 { &[WANTED] } else { &[] };
         assert_eq!(peer.lines("x-preview"), header, "at hop {hop}");
         assert_eq!(peer.lines("baggage"), ["preview=release-42"], "at hop {hop}");
+        // Its tracer is on: what it calls has a span of its own for a parent.
+        let parent = answered.seen.behind(hop + 1).lines("traceparent");
+        assert!(parent.len() == 1 && parent != peer.lines("traceparent"), "at hop {hop}");
     }
     let map = answered.seen.behind(foreign + 1);
     assert_eq!(map.instance.as_deref(), Some("fms-map preview"));
@@ -72,6 +83,13 @@ async fn reached(kinds: &[Kind]) {
     let events =
         ["fms-zones active", "fms-map preview", &format!("{first} opaque"), "fms-api active"];
     assert_eq!(answered.events, events);
+
+    // Neither sampling nor a trace that somebody began before matters.
+    for trace in [Trace::Unsampled, Trace::None] {
+        let answered = chain.ask_in(trace, &[("x-preview", WANTED)]).await;
+        let map = answered.seen.behind(foreign + 1);
+        assert_eq!(map.instance.as_deref(), Some("fms-map preview"), "{trace:?}");
+    }
 
     let production = chain.ask_with(&[]).await;
     assert_eq!(production.seen.behind(foreign + 1).instance.as_deref(), Some("fms-map active"));

@@ -6,6 +6,7 @@
 mod analysis;
 mod documents;
 mod hops;
+mod lines;
 mod older_forms;
 mod settings;
 mod tags;
@@ -14,6 +15,7 @@ use std::sync::Mutex;
 
 use anstream::println;
 use interop::installed::{self, Program};
+use interop::{rust, telemetry};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Builder;
 
@@ -21,9 +23,15 @@ use tokio::runtime::Builder;
 static STORIES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 fn main() {
+    if rust::is_a_service() {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        return runtime.block_on(rust::serve());
+    }
+    telemetry::plain();
     let arguments = Arguments::from_args();
     let trials = [
         hops::trials(),
+        lines::trials(),
         older_forms::trials(),
         settings::trials(),
         tags::trials(),
@@ -31,6 +39,7 @@ fn main() {
         documents::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    tell("programs", &installed::versions());
     let mut stories = STORIES.lock().unwrap().clone();
     stories.sort();
     for story in stories {
@@ -49,11 +58,12 @@ fn trial<F: Future<Output = ()>>(
     let name = name.into();
     let missing = needs.iter().find_map(|program| installed::find(*program).err());
     match missing {
-        Some(reason) if installed::required() => {
-            Trial::test(name, move || Err(Failed::from(reason)))
-        }
         Some(reason) => {
-            Trial::test(format!("{name} (skipped: {reason})"), || Ok(())).with_ignored_flag(true)
+            // A wrong value of the variable must not skip everything.
+            let skipped = installed::required() == Ok(false);
+            let name = if skipped { format!("{name} (skipped: {reason})") } else { name };
+            let failed = installed::required().err().unwrap_or(reason);
+            Trial::test(name, move || Err(Failed::from(failed))).with_ignored_flag(skipped)
         }
         None => Trial::test(name, move || {
             let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
