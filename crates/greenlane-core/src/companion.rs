@@ -1,6 +1,7 @@
 //! Another context that travels beside the scope, such as a tracer's.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -53,8 +54,41 @@ pub(crate) fn is_there() -> bool {
 }
 
 /// Tells the companion, if there is one.
-pub(crate) fn enter(scope: &Scope, polled: bool) -> Option<Box<dyn Any>> {
-    COMPANION.get()?.enter(Some(scope).filter(|scope| scope.is_one()), polled)
+pub(crate) fn enter(scope: &Scope, polled: bool) -> Option<Entered> {
+    let theirs = COMPANION.get()?.enter(Some(scope).filter(|scope| scope.is_one()), polled);
+    // A service that is called in the same process sends nothing yet.
+    Some(Entered { _theirs: theirs, _sending: Sending::set(false) })
+}
+
+/// As long as code runs in a scope.
+pub(crate) struct Entered {
+    _theirs: Option<Box<dyn Any>>,
+    _sending: Sending,
+}
+
+thread_local! {
+    static SENDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this code runs inside of an outbound, on a call that was told a preview. A propagator that writes `baggage`
+/// here may overwrite what the outbound wrote, which it can't see. Known only where there is a [`Companion`].
+pub fn is_sending() -> bool {
+    SENDING.get()
+}
+
+/// As long as an outbound sends.
+pub(crate) struct Sending(bool);
+
+impl Sending {
+    pub(crate) fn set(sending: bool) -> Self {
+        Self(SENDING.replace(sending))
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        SENDING.set(self.0);
+    }
 }
 
 /// What the application named around an inbound.

@@ -39,7 +39,7 @@ mod worker;
 
 pub use admission::{Entry, Gate};
 pub use carrier::{HeaderName, HeaderSink, HeaderSource};
-pub use companion::{Companion, accompany};
+pub use companion::{Companion, accompany, is_sending};
 pub use config::{Builder, Greenlane};
 pub use counters::Counts;
 pub use error::{ConfigError, PreviewError, TrailError, Unscoped};

@@ -5,7 +5,9 @@ mod carriers;
 #[cfg(feature = "sdk")]
 mod tests;
 
-use greenlane_core::{Greenlane, Lane, Preview};
+use std::sync::Once;
+
+use greenlane_core::{Greenlane, Lane, Preview, is_sending};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -25,6 +27,8 @@ use crate::propagator::carriers::{BAGGAGE, Others, Withheld, lines};
 ///   application changed them; `cx.baggage()` reads and changes them as ever.
 /// - What names a preview never gets into a context's baggage, and none leaves from there: telling a host of it is
 ///   the outbound's, which knows the host. The outbound runs last and adds it in front.
+/// - A client's tracing layer that stands inside of the outbound, and so would overwrite its line, is told of in the
+///   log, once, at `warn`; with a [`Bridge`](crate::Bridge), and outbounds on tower.
 /// - Exactly one `baggage` line leaves, and no value that HTTP does not allow, in any header.
 ///
 /// Baggage is read and written if the wrapped propagators do so, as their
@@ -90,7 +94,11 @@ impl LaneBaggagePropagator {
 impl TextMapPropagator for LaneBaggagePropagator {
     fn inject_context(&self, cx: &Context, injector: &mut dyn Injector) {
         self.inner.inject_context(cx, &mut Others(&mut *injector));
-        for (name, value) in self.headers(cx) {
+        let headers = self.headers(cx);
+        if is_sending() && headers.iter().any(|(name, _)| name == BAGGAGE) {
+            warn_of_order();
+        }
+        for (name, value) in headers {
             // All of it is ASCII: members are well-formed, and previews are names.
             if let Ok(value) = String::from_utf8(value) {
                 injector.set(&name, value);
@@ -113,4 +121,15 @@ impl TextMapPropagator for LaneBaggagePropagator {
     fn fields(&self) -> FieldIter<'_> {
         FieldIter::new(&self.fields)
     }
+}
+
+/// It can't be mended here: the call may be one to somebody else, of whom egress was not asked.
+fn warn_of_order() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            "greenlane: a propagator writes `baggage` inside of an outbound, and overwrites the line with the preview \
+             if it is for the same call: put the client's tracing layer outside of Greenlane's outbound"
+        );
+    });
 }

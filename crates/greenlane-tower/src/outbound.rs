@@ -96,7 +96,8 @@ where
         };
         match injected {
             Ok(call) => {
-                let future = self.inner.call(Request::from_parts(parts, body));
+                let request = Request::from_parts(parts, body);
+                let future = call.sending(|| self.inner.call(request));
                 OutboundFuture { state: State::Called { future, call: Some(call) } }
             }
             Err(error) => OutboundFuture { state: State::Refused { error: Some(error) } },
@@ -135,7 +136,11 @@ where
                 return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())));
             }
         };
-        let mut result = ready!(future.poll(cx));
+        let polled = match call {
+            Some(call) => call.sending(|| future.poll(cx)),
+            None => future.poll(cx),
+        };
+        let mut result = ready!(polled);
         match (&mut result, call.take()) {
             (_, None) => {}
             (Ok(response), Some(call)) => {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{RequestScope, log_hop};
 use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
+use crate::companion::{self, Sending};
 use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::error::{TrailError, Unscoped};
@@ -275,6 +276,14 @@ impl OutboundCall {
     /// leads to a host that [`Greenlane::may_tell`] allows.
     pub fn withheld(&self) -> bool {
         self.told == Telling::Withheld
+    }
+
+    /// Runs what sends the request, in part or whole: the inner service's `call`, or a poll of its future. So that a
+    /// companion can find out what stands in the wrong order: see [`is_sending`](crate::is_sending).
+    pub fn sending<R>(&self, send: impl FnOnce() -> R) -> R {
+        let told = !self.lane.is_active() && self.told();
+        let _sending = (told && companion::is_there()).then(|| Sending::set(true));
+        send()
     }
 
     /// The call was answered: takes the trail off the response, into the request's.

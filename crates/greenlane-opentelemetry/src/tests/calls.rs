@@ -1,12 +1,15 @@
 //! Requests in and calls out, through real inbounds, outbounds and propagators.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Mutex;
 
+use futures_util::FutureExt as _;
 use greenlane_core::{HandOff, Lane};
 use greenlane_tower::{InboundLayer, OutboundLayer};
 use http::{Request, Response};
 use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
 use opentelemetry::trace::FutureExt;
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
@@ -87,6 +90,39 @@ async fn one_line_leaves_with_our_member_first_and_the_others_as_they_came() {
         assert_eq!(lines(&called, "baggage"), [others]);
         assert!(lines(&called, "x-preview").is_empty());
     }
+}
+
+#[test]
+fn a_client_that_is_traced_inside_of_the_outbound_is_told_of_in_the_log() {
+    bridged();
+    let greenlane = handle("fms-api");
+    let propagator = propagator(&greenlane);
+    // As a client's tracing layer does. It overwrites the line that the outbound wrote.
+    let traced = |mut request: Request<()>| {
+        propagator.inject(&mut HeaderInjector(request.headers_mut()));
+        ready(Ok::<_, Infallible>(Response::new(request.into_parts().0.headers)))
+    };
+    let client = OutboundLayer::new(&greenlane).layer(service_fn(traced));
+    let call = || {
+        let request = Request::get("http://fms-map/").body(()).unwrap();
+        let _attached = Context::new().with_baggage([KeyValue::new("user", "7")]).attach();
+        let sent = || client.clone().oneshot(request).now_or_never().unwrap().unwrap();
+        scope_of(&in_preview(&greenlane)).run_sync(sent).into_body()
+    };
+    let mut seen = HeaderMap::new();
+    let warnings = |run: &mut dyn FnMut()| {
+        let mut lines = logged(run);
+        lines.retain(|line| line.contains("WARN"));
+        lines
+    };
+    let warned = warnings(&mut || seen = call());
+    assert_eq!(
+        (lines(&seen, "x-preview"), lines(&seen, "baggage")),
+        (vec!["release-42".to_owned()], vec!["user=7".to_owned()])
+    );
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert!(warned[0].contains("outside of Greenlane's outbound"), "{warned:?}");
+    assert_eq!(warnings(&mut || drop(call())), [""; 0], "once");
 }
 
 #[tokio::test]

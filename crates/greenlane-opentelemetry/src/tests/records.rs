@@ -1,8 +1,5 @@
 //! Log records, hops, and the trace that they are of.
 
-use std::io::{self, Write};
-use std::sync::{LazyLock, mpsc};
-
 use greenlane_core::Destination;
 use opentelemetry::Context;
 use opentelemetry::logs::{AnyValue, Logger, LoggerProvider};
@@ -13,9 +10,6 @@ use opentelemetry_sdk::logs::{
     InMemoryLogExporter, SdkLogRecord, SdkLoggerProvider, SimpleLogProcessor,
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-
-use tracing::Dispatch;
-use tracing::subscriber::NoSubscriber;
 
 use super::*;
 use crate::{HopEvents, PreviewLogs};
@@ -86,29 +80,10 @@ fn hops_are_events_of_the_span_where_that_is_asked_for() {
     assert_eq!(hops, [("greenlane.hop", failed.to_owned()), ("greenlane.hop", own.to_owned())]);
 }
 
-/// The lines of this thread's hops.
 fn hops_logged(run: impl FnOnce()) -> Vec<String> {
-    // With one subscriber alone, `tracing` asks only the thread that first logs whether anybody listens.
-    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
-    LazyLock::force(&SECOND);
-    let (sender, lines) = mpsc::channel();
-    let writer = move || Line(sender.clone());
-    let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, run);
-    lines.into_iter().filter(|line| line.contains("greenlane::hop")).collect()
-}
-
-struct Line(mpsc::Sender<String>);
-
-impl Write for Line {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        _ = self.0.send(String::from_utf8_lossy(line).into_owned());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let mut hops = logged(run);
+    hops.retain(|line| line.contains("greenlane::hop"));
+    hops
 }
 
 #[test]
