@@ -18,6 +18,8 @@ pub enum Program {
     Nginx,
     /// Prometheus.
     Prometheus,
+    /// What tests rules of Prometheus, and comes with it.
+    Promtool,
 }
 
 /// What a skipped test, or one that must not skip, says.
@@ -38,6 +40,7 @@ pub fn find(program: Program) -> Result<PathBuf, String> {
         Program::DatadogAgent => ("ddapm-test-agent", python("ddapm-test-agent")),
         Program::Nginx => ("nginx", on_path("nginx")),
         Program::Prometheus => ("Prometheus", on_path("prometheus")),
+        Program::Promtool => ("promtool", on_path("promtool")),
     };
     found.ok_or_else(|| {
         format!("{name} not found, as pinned, in {} or on the path: {HINT}", root().display())

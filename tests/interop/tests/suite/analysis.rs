@@ -1,6 +1,7 @@
 //! A release judged by numbers: the fleet's own, and such as it hardly ever has.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -9,7 +10,7 @@ use axum::routing::get;
 use fleet::fleet::{Fleet, Setup};
 use fleet::plan::{JUDGED, NOBODYS};
 use greenlane::Preview;
-use interop::installed::Program;
+use interop::installed::{self, Program, file};
 use interop::prometheus::Verdict::{Failed, Inconclusive, Successful};
 use interop::prometheus::{Metric, Prometheus, Verdict, metrics};
 use libtest_mimic::Trial;
@@ -22,8 +23,16 @@ pub(crate) fn trials() -> Vec<Trial> {
     let needs = [Program::Prometheus];
     vec![
         trial("prometheus::judges_the_fleets_previews_as_the_docs_say", &needs, of_a_fleet),
+        trial("prometheus::rules_hold_by_promtool", &[Program::Promtool], by_promtool),
         trial("prometheus::judges_new_series_by_all_of_their_values", &needs, of_new_series),
     ]
+}
+
+async fn by_promtool() {
+    let mut promtool = Command::new(installed::find(Program::Promtool).unwrap());
+    let output = promtool.args(["test", "rules"]).arg(file("prometheus-rules.test.yml")).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 async fn of_a_fleet() {
