@@ -154,8 +154,11 @@ mod tests {
 
     impl Companion for Notes {
         fn enter(&self, scope: Option<&Scope>, polled: bool) -> Option<Box<dyn Any>> {
-            let scope = scope?;
             SEEN.with_borrow(Option::is_some).then(|| {
+                let Some(scope) = scope else {
+                    note("outside any scope");
+                    return Box::new(()) as Box<dyn Any>;
+                };
                 let lane = scope.lane();
                 note(&format!("{} {lane}", if polled { "polled" } else { "called" }));
                 Box::new(Left(lane)) as Box<dyn Any>
@@ -187,10 +190,13 @@ mod tests {
         .in_lane(release_42())
         .await;
         Scope::background().run_sync(|| note("works"));
+        let unscoped = async { note("works") }.in_current_lane();
+        unscoped.await;
         let seen = SEEN.with_borrow_mut(Option::take).unwrap();
         let polls = ["polled release-42", "left release-42", "polled release-42", "works"];
         let calls = ["left release-42", "called active", "works", "left active"];
-        assert_eq!(seen, [&polls[..], &calls[..]].concat());
+        let unscoped = ["outside any scope", "works"];
+        assert_eq!(seen, [&polls[..], &calls[..], &unscoped[..]].concat());
         assert!(accompany(Notes).is_err(), "there is one for all");
     }
 

@@ -78,8 +78,8 @@ fn a_release_can_be_told_from_the_active_version() {
         (None, Some(200)),
         (None, Some(302)),
         (None, None),
-        (Some("release-42"), Some(404)),
         (Some("Release-42"), Some(404)),
+        (Some("release-42"), Some(404)),
         (Some("release-42"), Some(503)),
         (Some("a b"), Some(200)),
     ] {

@@ -153,6 +153,19 @@ async fn a_span_says_the_lane_that_it_was_made_in_and_not_the_one_it_began_in() 
 }
 
 #[test]
+fn an_event_that_names_its_preview_is_not_told_another() {
+    let greenlane = handle("fms-api");
+    let spans = Spans::new(&greenlane);
+    let tracer = PreviewTracer::new(&greenlane, spans.tracer());
+    scope_of(&in_preview(&greenlane)).run_sync(|| {
+        let own = KeyValue::new(crate::PREVIEW, "release-7");
+        tracer.start("span").add_event("hop", vec![own]);
+    });
+    let span = &spans.named("span")[0];
+    assert_eq!(said(&span.events[0].attributes), "release-7 active 1.9.0");
+}
+
+#[test]
 fn a_builders_own_attributes_do_not_replace_the_lane() {
     let greenlane = handle("fms-api");
     let spans = Spans::new(&greenlane);
