@@ -1,10 +1,13 @@
 //! actix's headers, as the rules see them. Their names and values are those of `http` 0.2.
 
+use std::net::{IpAddr, SocketAddr};
 use std::slice::Iter;
 
+use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use greenlane_core::{HeaderName, HeaderSink, HeaderSource};
+use actix_web::http::uri::Authority;
+use greenlane_core::{Arrival, HeaderName, HeaderSink, HeaderSource, Verified};
 
 /// A header map.
 pub(crate) struct Headers<'a>(pub(crate) &'a mut HeaderMap);
@@ -44,6 +47,58 @@ impl HeaderSink for RequestHeaders<'_> {
         if has(self.0.headers(), name) {
             remove(self.0.headers_mut(), name);
         }
+    }
+}
+
+/// A request that comes in, with what else is known of it.
+pub(crate) struct Arrived<'a> {
+    request: RequestHeaders<'a>,
+    listener: Option<&'a str>,
+    verified: Option<Verified>,
+}
+
+impl<'a> Arrived<'a> {
+    pub(crate) fn new(request: &'a mut ServiceRequest, listener: Option<&'a str>) -> Self {
+        let verified = request.extensions().get::<Verified>().cloned();
+        Self { request: RequestHeaders(request), listener, verified }
+    }
+}
+
+impl HeaderSource for Arrived<'_> {
+    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
+        self.request.visit(name, line);
+    }
+}
+
+impl HeaderSink for Arrived<'_> {
+    fn append(&mut self, name: &HeaderName, value: &[u8]) {
+        self.request.append(name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        self.request.remove(name);
+    }
+}
+
+impl Arrival for Arrived<'_> {
+    fn authority(&self) -> Option<&str> {
+        self.request.0.uri().authority().map(Authority::as_str)
+    }
+
+    fn path(&self) -> Option<&str> {
+        Some(self.request.0.path())
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.request.0.peer_addr().as_ref().map(SocketAddr::ip)
+    }
+
+    fn listener(&self) -> Option<&str> {
+        self.listener
+    }
+
+    fn verified(&self) -> Option<&Verified> {
+        self.verified.as_ref()
     }
 }
 

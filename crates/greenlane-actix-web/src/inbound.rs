@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::MessageBody;
@@ -14,7 +15,7 @@ use pin_project_lite::pin_project;
 
 use crate::body::ScopedBody;
 use crate::errors;
-use crate::headers::{Headers, RequestHeaders};
+use crate::headers::{Arrived, Headers};
 
 /// Takes the preview off each request, runs the application in its lane, and puts the trail on the
 /// response.
@@ -30,15 +31,27 @@ use crate::headers::{Headers, RequestHeaders};
 /// Where a middleware inside fails with an error, the error stays what it is, also to those who downcast
 /// it, and the response that actix makes of it has the trail. A middleware further out that makes the
 /// response by itself, with `HttpResponse::from_error`, makes one without: it asks the error's cause only.
+///
+/// At the edge, gates learn the peer's address from actix, never from a header, and whom a middleware further
+/// out verified from a [`Verified`](greenlane_core::Verified) in the request's extensions.
 #[derive(Clone, Debug)]
 pub struct Inbound {
     greenlane: Greenlane,
+    listener: Option<Arc<str>>,
 }
 
 impl Inbound {
     /// A middleware for the service of this handle.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self { greenlane: greenlane.clone() }
+        Self { greenlane: greenlane.clone(), listener: None }
+    }
+
+    /// The name of the listener that this application serves, for
+    /// [`Gate::listener`](greenlane_core::Gate::listener).
+    #[must_use]
+    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.listener = Some(name.into());
+        self
     }
 }
 
@@ -54,7 +67,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(InboundService { inner: service, greenlane: self.greenlane.clone() }))
+        let Self { greenlane, listener } = self.clone();
+        ready(Ok(InboundService { inner: service, greenlane, listener }))
     }
 }
 
@@ -63,6 +77,7 @@ where
 pub struct InboundService<S> {
     inner: S,
     greenlane: Greenlane,
+    listener: Option<Arc<str>>,
 }
 
 impl<S, B> Service<ServiceRequest> for InboundService<S>
@@ -77,7 +92,8 @@ where
     forward_ready!(inner);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let inbound = self.greenlane.extract(&mut RequestHeaders(&mut request));
+        let listener = self.listener.as_deref();
+        let inbound = self.greenlane.extract_from(&mut Arrived::new(&mut request, listener));
         let state = if let Some(rejection) = inbound.rejection() {
             State::Rejected { response: Some(rejected(request, rejection, inbound)) }
         } else if let Some(scope) = inbound.scope().cloned() {

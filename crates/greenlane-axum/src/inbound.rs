@@ -1,14 +1,37 @@
 //! The layer.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
 use greenlane_core::{Greenlane, Rejection, Scope};
 use greenlane_tower::{Inbound, KeepScope, ScopedBody};
+use http::Extensions;
 use tower_layer::Layer;
 
 /// [`greenlane_tower::InboundLayer`] with axum's own body type, so that it also fits around what
 /// `axum::serve` takes, and costs no further box for a body that is at hand already.
+///
+/// At the edge, gates by source address need to know the peer's: serve the application
+/// `into_make_service_with_connect_info::<SocketAddr>()`, and say where that is.
+///
+/// ```
+/// use std::net::SocketAddr;
+///
+/// use axum::Router;
+/// use axum::extract::ConnectInfo;
+/// use greenlane_axum::InboundLayer;
+/// use greenlane_core::{Gate, Greenlane};
+///
+/// let greenlane = Greenlane::edge("console", [Gate::source(["192.0.2.0/24"])]).build()?;
+/// let inbound = InboundLayer::new(&greenlane)
+///     .peer_from(|extensions| Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()));
+/// let app: Router = Router::new().layer(inbound);
+/// let service = app.into_make_service_with_connect_info::<SocketAddr>();
+/// # Ok::<(), greenlane_core::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InboundLayer(greenlane_tower::InboundLayer<AxumBodies>);
 
@@ -16,6 +39,18 @@ impl InboundLayer {
     /// A layer for `Router::layer` or around a whole router.
     pub fn new(greenlane: &Greenlane) -> Self {
         Self(greenlane_tower::InboundLayer::keeping(greenlane, AxumBodies))
+    }
+
+    /// Where the address at the other end of the connection is found: never one that a header names.
+    #[must_use]
+    pub fn peer_from(self, peer: fn(&Extensions) -> Option<IpAddr>) -> Self {
+        Self(self.0.peer_from(peer))
+    }
+
+    /// The name of the listener that this layer serves, for [`Gate::listener`](greenlane_core::Gate::listener).
+    #[must_use]
+    pub fn listener(self, name: impl Into<Arc<str>>) -> Self {
+        Self(self.0.listener(name))
     }
 }
 

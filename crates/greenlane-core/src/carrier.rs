@@ -61,6 +61,18 @@ impl HeaderName {
         }
     }
 
+    /// A name that only looks like one of ours, in whatever case; `None` where HTTP has no such name.
+    pub(crate) fn lookalike(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        #[cfg(feature = "http")]
+        let http = http::HeaderName::from_bytes(text.as_bytes()).ok()?;
+        Some(Self {
+            text: Cow::Owned(text),
+            #[cfg(feature = "http")]
+            http,
+        })
+    }
+
     /// The name, in lower case.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -124,6 +136,11 @@ pub(crate) static TRACESTATE: HeaderName = HeaderName::known("tracestate");
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::known("traceparent");
 pub(crate) static GRPC_STATUS: HeaderName = HeaderName::known("grpc-status");
 pub(crate) static CACHE_CONTROL: HeaderName = HeaderName::known("cache-control");
+pub(crate) static CONNECTION: HeaderName = HeaderName::known("connection");
+pub(crate) static COOKIE: HeaderName = HeaderName::known("cookie");
+pub(crate) static HOST: HeaderName = HeaderName::known("host");
+pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::known("x-forwarded-for");
+pub(crate) static X_FORWARDED_PORT: HeaderName = HeaderName::known("x-forwarded-port");
 
 /// Headers that can be read.
 ///

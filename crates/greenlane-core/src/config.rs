@@ -2,6 +2,7 @@
 
 mod builder;
 mod env;
+mod guard;
 mod role;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub use builder::Builder;
+use guard::{Guard, GuardSettings};
 use role::{RoleTrouble, poll_role};
 
 use crate::admission::{Admission, Gate};
@@ -43,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) wires: Wires,
     pub(crate) admission: Admission,
+    pub(crate) guard: Guard,
     pub(crate) egress: Egress,
     pub(crate) carry: Vec<HeaderName>,
     pub(crate) carry_baggage: bool,
@@ -62,13 +65,13 @@ pub(crate) struct Inner {
 impl Greenlane {
     /// An instance that only our own services reach: it believes the wire.
     pub fn inside(service: impl Into<String>) -> Builder {
-        Builder::new(service.into(), Admission::Inside)
+        Builder::new(service.into(), GuardSettings::default())
     }
 
     /// An instance that strangers reach: what they say of previews is taken off the request, and
     /// only these gates let one in, in this order. Without gates nobody gets in.
     pub fn edge(service: impl Into<String>, gates: impl IntoIterator<Item = Gate>) -> Builder {
-        Builder::new(service.into(), Admission::Edge(gates.into_iter().collect()))
+        Builder::new(service.into(), GuardSettings::of(gates))
     }
 
     /// The service's name.
@@ -204,6 +207,7 @@ impl Inner {
             identity,
             wires,
             admission: Admission::Inside,
+            guard: Guard::default(),
             egress: Egress::default(),
             carry: Vec::new(),
             carry_baggage: false,
@@ -251,12 +255,17 @@ impl Inner {
             carry_baggage = self.carry_baggage,
             strict = self.strict,
             reject_malformed = self.reject_malformed,
+            reject_mismatch = self.guard.reject_mismatch,
+            previews_only = self.guard.describe(),
             private_responses = self.private_responses,
             trail = self.trail,
             hidden = self.hidden,
             hide_wires = self.hide_wires,
             "greenlane: configuration"
         );
+        if let Some(edge) = self.admission.edge() {
+            edge.warn(&self.identity.service);
+        }
     }
 }
 

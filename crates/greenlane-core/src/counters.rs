@@ -67,6 +67,13 @@ counters! {
     Leaked => leaked,
     /// Readings of the role file that gave no role where there should be one.
     RoleUnread => role_unread,
+    /// Tokens that a gate of the edge refused.
+    BadTokens => bad_tokens,
+    /// Requests of which a gate asked where they came from, and nobody knew.
+    ClientUnknown => client_unknown,
+    /// Requests that were answered with 403 or 421, as the settings say: without a preview, or for another one, at an
+    /// instance that serves its previews only.
+    Rejected => rejected,
 }
 
 impl fmt::Debug for Counts {

@@ -7,7 +7,7 @@
 //!
 //! A request flows one way through it:
 //!
-//! 1. [`Greenlane::extract`] reads the wires, asks admission and gives an [`InboundCall`];
+//! 1. [`Greenlane::extract_from`] reads the wires, asks admission and gives an [`InboundCall`];
 //! 2. the handler runs in its [`Scope`], where [`Lane::current`] works anywhere;
 //! 3. [`Greenlane::inject`] puts the lane on each outgoing request that egress allows, and gives a
 //!    [`OutboundCall`];
@@ -37,7 +37,13 @@ mod trail;
 mod wire;
 mod worker;
 
-pub use admission::{Entry, Gate};
+#[cfg(feature = "http")]
+pub use admission::Arrived;
+#[cfg(feature = "sample")]
+pub use admission::Sample;
+pub use admission::{Arrival, Entry, Gate, Place, Verified};
+#[cfg(feature = "token")]
+pub use admission::{Key, Keys, Tokens};
 pub use carrier::{HeaderName, HeaderSink, HeaderSource};
 pub use companion::{Companion, accompany, is_sending};
 pub use config::{Builder, Greenlane};

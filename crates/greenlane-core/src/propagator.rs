@@ -2,9 +2,11 @@
 
 mod inbound;
 mod outbound;
+mod rejection;
 
-pub use inbound::{InboundCall, Rejection};
+pub use inbound::InboundCall;
 pub use outbound::{Attempts, Destination, OutboundCall};
+pub use rejection::Rejection;
 
 use crate::carrier::HeaderName;
 use crate::config::Greenlane;
@@ -22,6 +24,8 @@ pub(crate) struct RequestScope {
     carried: Carried,
     /// See [`Scope::barred`](crate::Scope).
     pub(crate) barred: bool,
+    /// Whether whoever asked may see the trail.
+    shown: bool,
     recorder: Option<Recorder>,
     /// So that events can be joined to its trace.
     pub(crate) traced: Traced,

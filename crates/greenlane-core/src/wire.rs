@@ -1,7 +1,9 @@
 //! How a lane is written: a dedicated header, a baggage member, or both.
 
+mod boundary;
 mod wires;
 
+pub(crate) use boundary::keep_from_connection;
 use percent_encoding::percent_decode;
 pub(crate) use wires::{Reading, Wires};
 

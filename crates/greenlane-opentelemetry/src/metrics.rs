@@ -118,7 +118,8 @@ fn by_service(handles: &[Greenlane], name: &str) -> BTreeMap<String, u64> {
 
 fn unit(name: &str) -> &'static str {
     match name {
-        "refused" | "stripped" => "{request}",
+        "client_unknown" | "refused" | "rejected" | "stripped" => "{request}",
+        "bad_tokens" => "{token}",
         "unscoped" | "withheld" | "late_calls" | "untracked" => "{call}",
         "bad_trails" | "truncated" => "{trail}",
         "baggage_malformed" | "baggage_over_limit" => "{member}",

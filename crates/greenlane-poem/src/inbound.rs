@@ -1,7 +1,10 @@
 //! The middleware.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use greenlane_core::{Greenlane, Scope};
+use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, Verified};
 use greenlane_tower::ScopedBody;
 use http_body::Body;
 use poem::http::{HeaderMap, StatusCode};
@@ -12,13 +15,41 @@ use poem::{Endpoint, Error, IntoResponse, Middleware, PathPattern, Request, Resp
 ///
 /// The scope covers every poll and the drop of the endpoint's future, and the response body while it
 /// streams.
+///
+/// At the edge, gates learn the peer's address from Poem, never from a header, and whom a middleware further
+/// out verified from a [`Verified`] in the request's extensions.
 #[derive(Clone, Debug)]
-pub struct Inbound(Greenlane);
+pub struct Inbound {
+    greenlane: Greenlane,
+    listener: Option<Arc<str>>,
+}
 
 impl Inbound {
     /// A middleware for `EndpointExt::with`.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self(greenlane.clone())
+        Self { greenlane: greenlane.clone(), listener: None }
+    }
+
+    /// The name of the listener that this endpoint serves, for
+    /// [`Gate::listener`](greenlane_core::Gate::listener).
+    #[must_use]
+    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.listener = Some(name.into());
+        self
+    }
+
+    fn take_in(&self, request: &mut Request) -> InboundCall {
+        let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
+        let verified = request.data::<Verified>().cloned();
+        // Put back: the headers are borrowed with the whole request.
+        let uri = std::mem::take(request.uri_mut());
+        let mut arrived = Arrived::new(request.headers_mut(), &uri)
+            .peer(peer)
+            .listener(self.listener.as_deref())
+            .verified(verified.as_ref());
+        let inbound = self.greenlane.extract_from(&mut arrived);
+        *request.uri_mut() = uri;
+        inbound
     }
 }
 
@@ -26,7 +57,7 @@ impl<E: Endpoint> Middleware<E> for Inbound {
     type Output = InboundEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        InboundEndpoint { inner, greenlane: self.0.clone() }
+        InboundEndpoint { inner, inbound: self.clone() }
     }
 }
 
@@ -34,14 +65,14 @@ impl<E: Endpoint> Middleware<E> for Inbound {
 #[derive(Clone, Debug)]
 pub struct InboundEndpoint<E> {
     inner: E,
-    greenlane: Greenlane,
+    inbound: Inbound,
 }
 
 impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let inbound = self.greenlane.extract(request.headers_mut());
+        let inbound = self.inbound.take_in(&mut request);
         if let Some(rejection) = inbound.rejection() {
             let status =
                 StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
@@ -102,8 +133,11 @@ fn keep(response: &mut Response, scope: &Scope) {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use greenlane_core::{Gate, Lane};
     use poem::error::NotFoundError;
-    use poem::{EndpointExt, Route, get, handler};
+    use poem::http::uri::Scheme;
+    use poem::web::{LocalAddr, RemoteAddr};
+    use poem::{EndpointExt, Route, get, handler, http};
 
     use super::*;
 
@@ -112,6 +146,42 @@ pub(crate) mod tests {
         match preview {
             Some(preview) => request.header("x-preview", preview).finish(),
             None => request.finish(),
+        }
+    }
+
+    #[handler]
+    fn tell_lane() -> String {
+        Lane::current().to_string()
+    }
+
+    #[tokio::test]
+    async fn gates_learn_what_poem_the_listener_and_the_application_know() {
+        let everything = Gate::all_of([
+            Gate::source(["192.0.2.7"]),
+            Gate::listener("testers"),
+            Gate::verified(["alice"]),
+            Gate::host("{preview}.api.test"),
+        ]);
+        let greenlane = Greenlane::edge("console", [everything]).build().unwrap();
+        let app =
+            Route::new().at("/", get(tell_lane)).with(Inbound::new(&greenlane).listener("testers"));
+        for (peer, user, expected) in [
+            ("192.0.2.7:4711", "alice", "release-42"),
+            ("192.0.2.8:4711", "alice", "active"),
+            ("192.0.2.7:4711", "mallory", "active"),
+        ] {
+            let (parts, _) =
+                http::Request::get("http://release-42.api.test/").body(()).unwrap().into_parts();
+            let peer = peer.parse::<SocketAddr>().unwrap();
+            let from = (parts, LocalAddr::default(), RemoteAddr(peer.into()), Scheme::HTTP);
+            let mut request = Request::from_parts(from.into(), poem::Body::empty());
+            request.extensions_mut().insert(Verified::new(user));
+            let response = app.call(request).await.unwrap();
+            assert_eq!(
+                response.into_body().into_string().await.unwrap(),
+                expected,
+                "{peer} {user}"
+            );
         }
     }
 

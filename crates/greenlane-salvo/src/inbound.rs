@@ -1,6 +1,8 @@
 //! The hoop.
 
-use greenlane_core::{Greenlane, Scope, Scoped};
+use std::sync::Arc;
+
+use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, Scoped, Verified};
 use greenlane_tower::ScopedBody;
 use salvo_core::http::body::Body;
 use salvo_core::http::{ResBody, StatusCode};
@@ -11,13 +13,41 @@ use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 ///
 /// For `Service::hoop`, as the first one. The scope covers every poll and the drop of the hoops and of
 /// the handler behind it, and the response body while it streams.
+///
+/// At the edge, gates learn the peer's address from Salvo, never from a header, and whom a hoop further out
+/// verified from a [`Verified`] in the request's extensions.
 #[derive(Clone, Debug)]
-pub struct Inbound(Greenlane);
+pub struct Inbound {
+    greenlane: Greenlane,
+    listener: Option<Arc<str>>,
+}
 
 impl Inbound {
     /// A hoop for a service or a router.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self(greenlane.clone())
+        Self { greenlane: greenlane.clone(), listener: None }
+    }
+
+    /// The name of the listener that this service serves, for
+    /// [`Gate::listener`](greenlane_core::Gate::listener).
+    #[must_use]
+    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.listener = Some(name.into());
+        self
+    }
+
+    fn take_in(&self, request: &mut Request) -> InboundCall {
+        let peer = request.remote_addr().ip();
+        let verified = request.extensions().get::<Verified>().cloned();
+        // Put back: the headers are borrowed with the whole request.
+        let uri = std::mem::take(request.uri_mut());
+        let mut arrived = Arrived::new(request.headers_mut(), &uri)
+            .peer(peer)
+            .listener(self.listener.as_deref())
+            .verified(verified.as_ref());
+        let inbound = self.greenlane.extract_from(&mut arrived);
+        *request.uri_mut() = uri;
+        inbound
     }
 }
 
@@ -30,7 +60,7 @@ impl Handler for Inbound {
         response: &mut Response,
         ctrl: &mut FlowCtrl,
     ) {
-        let inbound = self.0.extract(request.headers_mut());
+        let inbound = self.take_in(request);
         if let Some(rejection) = inbound.rejection() {
             let status = StatusCode::from_u16(rejection.status());
             response.status_code(status.unwrap_or(StatusCode::BAD_REQUEST));
@@ -68,7 +98,7 @@ fn keep(body: ResBody, scope: &Scope) -> ResBody {
 #[cfg(test)]
 pub(crate) mod tests {
     use futures_util::{TryStreamExt, stream};
-    use greenlane_core::Lane;
+    use greenlane_core::{Gate, Lane};
     use http_body_util::{BodyExt, StreamBody};
     use salvo_core::BoxedError;
     use salvo_core::http::HeaderMap;
@@ -91,6 +121,37 @@ pub(crate) mod tests {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    #[handler]
+    async fn tell_lane() -> String {
+        Lane::current().to_string()
+    }
+
+    #[handler]
+    async fn knows_alice(request: &mut Request) {
+        request.extensions_mut().insert(Verified::new("alice"));
+    }
+
+    #[tokio::test]
+    async fn gates_learn_what_salvo_the_listener_and_the_application_know() {
+        let everything = Gate::all_of([
+            Gate::source(["127.0.0.1"]),
+            Gate::listener("testers"),
+            Gate::verified(["alice"]),
+            Gate::host("a"),
+        ]);
+        let greenlane = Greenlane::edge("console", [everything]).build().unwrap();
+        let inbound = || Inbound::new(&greenlane);
+        let service = || Service::new(Router::with_path("lane").get(tell_lane));
+        for (service, expected) in [
+            (service().hoop(knows_alice).hoop(inbound().listener("testers")), "release-42"),
+            (service().hoop(knows_alice).hoop(inbound()), "active"),
+            (service().hoop(inbound().listener("testers")), "active"),
+        ] {
+            let answer = ask(service, "/lane", Some("release-42")).await;
+            assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{answer}");
+        }
     }
 
     #[handler]

@@ -1,11 +1,14 @@
 //! The server side: a layer around a service.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Greenlane, InScope, InboundCall, Rejection};
-use http::{Request, Response, StatusCode};
+use greenlane_core::{Arrived, Greenlane, InScope, InboundCall, Rejection, Verified};
+use http::request::Parts;
+use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -17,9 +20,24 @@ use crate::body::{KeepScope, ScopedBodies};
 ///
 /// The scope covers the inner `call`, every poll and the drop of its future, and the response body
 /// while it streams. Readiness is passed through.
+///
+/// Gates at the edge may ask whom a request is from. A [`Verified`] in its extensions is found by itself; where the
+/// connection's address stands, each server has its own type for, so [`peer_from`](InboundLayer::peer_from) tells it:
+///
+/// ```
+/// use greenlane_core::{Gate, Greenlane};
+/// use greenlane_tower::InboundLayer;
+/// use tonic::transport::server::TcpConnectInfo;
+///
+/// let greenlane = Greenlane::edge("console", [Gate::source(["192.0.2.0/24"])]).build()?;
+/// let layer = InboundLayer::new(&greenlane)
+///     .peer_from(|extensions| Some(extensions.get::<TcpConnectInfo>()?.remote_addr()?.ip()));
+/// # Ok::<(), greenlane_core::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InboundLayer<K = ScopedBodies> {
     greenlane: Greenlane,
+    connection: Connection,
     bodies: K,
 }
 
@@ -34,7 +52,38 @@ impl InboundLayer {
 impl<K> InboundLayer<K> {
     /// A layer that keeps bodies in scope in another way. For adapters.
     pub fn keeping(greenlane: &Greenlane, bodies: K) -> Self {
-        Self { greenlane: greenlane.clone(), bodies }
+        Self { greenlane: greenlane.clone(), connection: Connection::default(), bodies }
+    }
+
+    /// Where the address at the other end of the connection is found: never one that a header names.
+    #[must_use]
+    pub fn peer_from(mut self, peer: fn(&Extensions) -> Option<IpAddr>) -> Self {
+        self.connection.peer = Some(peer);
+        self
+    }
+
+    /// The name of the listener that this layer serves, for [`Gate::listener`](greenlane_core::Gate::listener).
+    #[must_use]
+    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.connection.listener = Some(name.into());
+        self
+    }
+}
+
+/// What is known of the connection that a request came by.
+#[derive(Clone, Debug, Default)]
+struct Connection {
+    peer: Option<fn(&Extensions) -> Option<IpAddr>>,
+    listener: Option<Arc<str>>,
+}
+
+impl Connection {
+    fn arrived<'r>(&'r self, parts: &'r mut Parts) -> Arrived<'r> {
+        let Parts { headers, uri, extensions, .. } = parts;
+        Arrived::new(headers, uri)
+            .peer(self.peer.and_then(|peer| peer(extensions)))
+            .listener(self.listener.as_deref())
+            .verified(extensions.get::<Verified>())
     }
 }
 
@@ -42,7 +91,8 @@ impl<S, K: Clone> Layer<S> for InboundLayer<K> {
     type Service = Inbound<S, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Inbound { inner, greenlane: self.greenlane.clone(), bodies: self.bodies.clone() }
+        let Self { greenlane, connection, bodies } = self.clone();
+        Inbound { inner, greenlane, connection, bodies }
     }
 }
 
@@ -51,6 +101,7 @@ impl<S, K: Clone> Layer<S> for InboundLayer<K> {
 pub struct Inbound<S, K = ScopedBodies> {
     inner: S,
     greenlane: Greenlane,
+    connection: Connection,
     bodies: K,
 }
 
@@ -67,8 +118,10 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let inbound = self.greenlane.extract(request.headers_mut());
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let inbound = self.greenlane.extract_from(&mut self.connection.arrived(&mut parts));
+        let request = Request::from_parts(parts, body);
         let state = if let Some(rejection) = inbound.rejection() {
             State::Rejected { rejection, inbound: Some(inbound) }
         } else if let Some(scope) = inbound.scope().cloned() {
@@ -147,7 +200,7 @@ mod tests {
     use std::future::{Ready, ready};
     use std::task::Waker;
 
-    use greenlane_core::{Lane, Scope};
+    use greenlane_core::{Gate, Lane, Scope};
     use tower::ServiceExt;
 
     use super::*;
@@ -222,6 +275,33 @@ mod tests {
         });
         let error = layer().layer(failing).oneshot(in_preview()).await.unwrap_err();
         assert_eq!(error, "in release-42");
+    }
+
+    #[test]
+    fn gates_learn_what_the_server_the_listener_and_the_application_know() {
+        #[derive(Clone)]
+        struct Peer(IpAddr);
+        let everything = Gate::all_of([
+            Gate::source(["192.0.2.7"]),
+            Gate::listener("testers"),
+            Gate::verified(["alice"]),
+            Gate::host("{preview}.api.test"),
+        ]);
+        let greenlane = Greenlane::edge("console", [everything]).build().unwrap();
+        let layer = InboundLayer::new(&greenlane)
+            .peer_from(|extensions| Some(extensions.get::<Peer>()?.0))
+            .listener("testers");
+        let lane = |peer: [u8; 4], user: &str| {
+            let request = Request::builder()
+                .uri("http://release-42.api.test/")
+                .extension(Peer(peer.into()))
+                .extension(Verified::new(user));
+            let request = request.body(()).unwrap();
+            text(futures_now(layer.clone().layer(WorksInCall::default()).call(request)).unwrap())
+        };
+        assert_eq!(lane([192, 0, 2, 7], "alice"), "true release-42");
+        assert_eq!(lane([192, 0, 2, 8], "alice"), "true active");
+        assert_eq!(lane([192, 0, 2, 7], "mallory"), "true active");
     }
 
     #[test]

@@ -41,6 +41,9 @@ let app: Router = Router::new()
 //! | `reqwest` | [`reqwest`](https://docs.rs/greenlane-reqwest): outbound for reqwest and reqwest-middleware |
 //! | `poem` | [`poem`](https://docs.rs/greenlane-poem): inbound and extractors |
 //! | `salvo` | [`salvo`](https://docs.rs/greenlane-salvo): inbound and extractors; Salvo needs Rust 1.95 |
+//! | `token` | [`Gate::token`]: the edge lets in whoever has a signed token |
+//! | `sample` | [`Gate::sample`]: the edge lets a sticky sample of users in |
+//! | `serde` | [`Gate`] in an application's configuration file |
 //! | `testing` | [`testing`]: "my handler hands the lane on", asserted without a network |
 
 #[doc(inline)]

@@ -4,11 +4,10 @@
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::HeaderName;
 use axum::response::{IntoResponse, Response};
 use greenlane::axum::InboundLayer;
 use greenlane::reqwest::{Outbound, Redirects};
-use greenlane::{Gate, Greenlane};
+use greenlane::{Gate, Greenlane, Place};
 use reqwest_middleware::ClientWithMiddleware;
 
 use crate::balancer::strip_hop_by_hop;
@@ -27,6 +26,8 @@ pub fn app(api: String, key: String) -> Result<Router, Box<dyn std::error::Error
     let testers = Gate::application("testers", move |entry| {
         entry.wanted().filter(|_| entry.header(&header) == Some(key.as_bytes())).cloned()
     });
+    // The key goes no further than here.
+    let testers = testers.credential(Place::header(KEY));
     // Hidden: it is the door, not one of the services that testers ask about.
     let greenlane = Greenlane::edge("edge", [testers]).hidden(true).build()?;
     let outbound = Outbound::new(&greenlane).peer("fms-api").redirects(Redirects::none());
@@ -41,9 +42,7 @@ async fn forward(
 ) -> Result<Response, Upstream> {
     let (mut parts, body) = request.into_parts();
     strip_hop_by_hop(&mut parts.headers);
-    for name in [KEY, "host"] {
-        parts.headers.remove(HeaderName::from_static(name));
-    }
+    parts.headers.remove("host");
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = client.request(parts.method, format!("{api}{path}")).headers(parts.headers);
     if !body.is_end_stream() {

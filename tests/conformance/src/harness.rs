@@ -15,6 +15,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 
+/// The name of the listener, to every inbound.
+pub const LISTENER: &str = "suite";
+
 /// How one adapter serves and calls. What it does not say is done by the reference, tower's layers
 /// on hyper, so that an inbound is tried with a known outbound and the other way round.
 pub trait Harness: Send + Sync {
@@ -30,7 +33,7 @@ pub trait Harness: Send + Sync {
     }
 
     /// Serves the handler on a free loopback port, with an inbound of each of these handles around it,
-    /// the outermost first.
+    /// the outermost first. Each knows the peer's address, and its listener as [`LISTENER`].
     fn serve(&self, inbounds: Vec<Greenlane>, handler: Handler) -> BoxFuture<'static, SocketAddr> {
         Box::pin(crate::harnesses::tower::serve(inbounds, handler))
     }

@@ -17,6 +17,10 @@ mod wire_format {}
 mod adding_an_adapter {}
 
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/edge.md")]
+mod edge {}
+
+#[cfg(doctest)]
 #[doc = include_str!("../../../docs/other-languages.md")]
 mod other_languages {}
 

@@ -1,11 +1,12 @@
 use std::task::Waker;
 
+use actix_web::HttpMessage;
 use actix_web::body::to_bytes;
 use actix_web::dev::always_ready;
 use actix_web::error::{ErrorForbidden, InternalError};
 use actix_web::middleware::Identity;
 use actix_web::test::TestRequest;
-use greenlane_core::{Lane, Scope};
+use greenlane_core::{Gate, Lane, Scope, Verified};
 
 use super::*;
 
@@ -88,6 +89,30 @@ fn the_scope_covers_what_a_service_does_in_call() {
     ] {
         let response = now(service.call(request)).unwrap();
         assert_eq!(now(to_bytes(response.into_body())).unwrap(), seen);
+    }
+}
+
+#[test]
+fn gates_learn_what_actix_the_listener_and_the_application_know() {
+    let everything = Gate::all_of([
+        Gate::source(["192.0.2.7"]),
+        Gate::listener("testers"),
+        Gate::verified(["alice"]),
+        Gate::host("{preview}.api.test"),
+    ]);
+    let greenlane = Greenlane::edge("console", [everything]).build().unwrap();
+    let inbound = Inbound::new(&greenlane).listener("testers");
+    let service = now(inbound.new_transform(WorksInCall)).unwrap();
+    for (peer, user, seen) in [
+        ("192.0.2.7:4711", "alice", "true release-42"),
+        ("192.0.2.8:4711", "alice", "true active"),
+        ("192.0.2.7:4711", "mallory", "true active"),
+    ] {
+        let request = TestRequest::default().uri("http://release-42.api.test/");
+        let request = request.peer_addr(peer.parse().unwrap()).to_srv_request();
+        request.extensions_mut().insert(Verified::new(user));
+        let response = now(service.call(request)).unwrap();
+        assert_eq!(now(to_bytes(response.into_body())).unwrap(), seen, "{peer} {user}");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::guard::GuardSettings;
 use super::{Greenlane, Inner, env};
-use crate::admission::{Admission, Gate};
 use crate::carrier::HeaderName;
 use crate::egress::Egress;
 use crate::error::ConfigError;
@@ -23,7 +23,7 @@ pub struct Builder {
     pub(super) header: Option<String>,
     pub(super) baggage_key: Option<String>,
     pub(super) wires: Vec<Wire>,
-    pub(super) admission: Admission,
+    pub(super) guard: GuardSettings,
     pub(super) default_egress: bool,
     pub(super) egress: Vec<String>,
     pub(super) carry: Vec<String>,
@@ -39,7 +39,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(service: String, admission: Admission) -> Self {
+    pub(super) fn new(service: String, guard: GuardSettings) -> Self {
         Self {
             service,
             version: None,
@@ -49,7 +49,7 @@ impl Builder {
             header: Some("x-preview".to_owned()),
             baggage_key: Some("preview".to_owned()),
             wires: Vec::new(),
-            admission,
+            guard,
             default_egress: true,
             egress: Vec::new(),
             carry: Vec::new(),
@@ -200,16 +200,7 @@ impl Builder {
         self
     }
 
-    /// Adds gates to those of the edge, behind them; inside, where the wire is believed, there are
-    /// none. For settings from the environment, which can't hold a gate.
-    pub fn gates(mut self, more: impl IntoIterator<Item = Gate>) -> Self {
-        if let Admission::Edge(gates) = &mut self.admission {
-            gates.extend(more);
-        }
-        self
-    }
-
-    /// `false` turns everything into pass-through, also the edge's stripping. The environment's
+    /// `false` turns everything into pass-through, also the edge's stripping, of tokens too. The environment's
     /// `GREENLANE_ENABLED=false` does the same to every handle of the process.
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
@@ -264,9 +255,11 @@ impl Builder {
         });
         let carry = carry.collect::<Result<_, _>>()?;
         let egress = Egress::new(self.default_egress, &self.egress)?;
+        let (admission, guard) = self.guard.resolve(self.role, role_file.as_ref(), &wires)?;
         Ok(Inner {
             enabled: true,
-            admission: self.admission,
+            admission,
+            guard,
             egress,
             carry,
             carry_baggage: self.carry_baggage,

@@ -11,6 +11,8 @@ use crate::wire::Wire;
 const PREFIX: &str = "GREENLANE_";
 const ENABLED: &str = "GREENLANE_ENABLED";
 const STRICT: &str = "GREENLANE_STRICT";
+const PREVIEWS_ONLY: &str = "GREENLANE_PREVIEWS_ONLY";
+const REJECT_MISMATCH: &str = "GREENLANE_REJECT_MISMATCH";
 const KNOWN: &[&str] = &[
     ENABLED,
     "GREENLANE_SERVICE",
@@ -22,6 +24,10 @@ const KNOWN: &[&str] = &[
     "GREENLANE_BAGGAGE_KEY",
     "GREENLANE_EGRESS",
     "GREENLANE_ADMISSION",
+    "GREENLANE_TRUSTED_PROXIES",
+    PREVIEWS_ONLY,
+    REJECT_MISMATCH,
+    "GREENLANE_PROBES",
     STRICT,
 ];
 
@@ -41,6 +47,10 @@ impl Greenlane {
     /// | `GREENLANE_BAGGAGE_KEY` | the baggage member's key (default `preview`), or `off` |
     /// | `GREENLANE_EGRESS` | hosts that may be told besides the default ones, with commas between |
     /// | `GREENLANE_STRICT` | `true` or `false` (default): refuses calls outside any request |
+    /// | `GREENLANE_TRUSTED_PROXIES` | addresses or ranges of the load balancers in front of an edge, with commas between |
+    /// | `GREENLANE_PREVIEWS_ONLY` | `true` or `false` (default): answers 403 to requests without a preview |
+    /// | `GREENLANE_PROBES` | paths that it leaves alone, with commas between |
+    /// | `GREENLANE_REJECT_MISMATCH` | `true` or `false` (default): answers 421 to requests for another preview |
     ///
     /// `GREENLANE_ENABLED` and `GREENLANE_STRICT` hold for handles that are made by code too.
     ///
@@ -100,6 +110,10 @@ impl Greenlane {
         builder.egress = list(var("GREENLANE_EGRESS"));
         builder.role_file = var("GREENLANE_ROLE_FILE").map(Into::into);
         builder.strict = flag(STRICT)?;
+        builder.guard.trusted_proxies = list(var("GREENLANE_TRUSTED_PROXIES"));
+        builder.guard.previews_only = flag(PREVIEWS_ONLY)?.unwrap_or(false);
+        builder.guard.reject_mismatch = flag(REJECT_MISMATCH)?.unwrap_or(false);
+        builder.guard.probes = list(var("GREENLANE_PROBES"));
         let role = var("GREENLANE_ROLE").map(str::parse::<Role>).transpose();
         builder.role = role.map_err(|error| error.of("GREENLANE_ROLE"))?;
         if let Some(name) = var("GREENLANE_HEADER") {

@@ -23,6 +23,7 @@ fn every_variable_has_its_effect() {
         ("GREENLANE_BAGGAGE_KEY", "env"),
         ("GREENLANE_EGRESS", "api.example.com,.corp.dev"),
         ("GREENLANE_STRICT", "true"),
+        ("GREENLANE_REJECT_MISMATCH", "true"),
         ("GREENLANE_ENABLED", "true"),
         ("GREENLANE_TYPO", "is named in the log"),
         ("PATH", "is not ours"),
@@ -36,9 +37,17 @@ fn every_variable_has_its_effect() {
     assert_eq!(wires, ["x-env", "baggage:env"]);
     assert!(greenlane.may_tell(Some("x.corp.dev")) && greenlane.may_tell(Some("api.example.com")));
     assert!(inner.strict && !inner.admission.is_edge());
+    assert!(inner.guard.reject_mismatch && !inner.guard.keeps_out(None));
 
-    let edge = vars(&[("GREENLANE_ADMISSION", "edge")]).unwrap().build().unwrap();
+    let proxies = ("GREENLANE_TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8");
+    let edge = vars(&[("GREENLANE_ADMISSION", "edge"), proxies]).unwrap();
+    let edge = edge.gates([Gate::forwarded_port(8443)]).build().unwrap();
     assert!(edge.0.admission.is_edge());
+    let only = [("GREENLANE_PREVIEWS_ONLY", "true"), ("GREENLANE_PROBES", "/healthz,/readyz")];
+    let only = vars(&only).unwrap().build().unwrap();
+    let guard = &only.0.guard;
+    assert!(guard.keeps_out(None) && guard.keeps_out(Some("/healthz/")));
+    assert!(!guard.keeps_out(Some("/healthz")) && !guard.keeps_out(Some("/readyz")));
     let ktenv = vars(&[("GREENLANE_HEADER", "x-virtual-env")]).unwrap().build().unwrap();
     assert_eq!(ktenv.0.wires.0[0], Wire::ktenv()[0]);
     let neither = [("GREENLANE_HEADER", "off"), ("GREENLANE_BAGGAGE_KEY", "off")];
@@ -66,6 +75,10 @@ fn a_bad_value_is_an_error_that_names_the_variable_the_value_and_what_it_takes()
         ("GREENLANE_HEADER", "x_preview", "at most 40 letters"),
         ("GREENLANE_BAGGAGE_KEY", "a b", "a baggage key"),
         ("GREENLANE_EGRESS", "https://a.dev", "without scheme"),
+        ("GREENLANE_TRUSTED_PROXIES", "lb.example.com", "a range"),
+        ("GREENLANE_PREVIEWS_ONLY", "yes", "true or false"),
+        ("GREENLANE_REJECT_MISMATCH", "421", "true or false"),
+        ("GREENLANE_PROBES", "healthz", "such as /healthz"),
         ("GREENLANE_SERVICE", "é", "printable ASCII"),
         ("GREENLANE_VERSION", "é", "printable ASCII"),
     ] {

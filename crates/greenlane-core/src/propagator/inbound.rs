@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::rejection::{NOT_ADMITTED, Rejection};
 use super::{Carried, RequestScope, log_hop};
-use crate::admission::{Admitted, Reason};
+use crate::admission::{Admitted, Arrival, OnlyHeaders};
 use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource};
 use crate::companion;
 use crate::config::Greenlane;
@@ -13,7 +14,7 @@ use crate::observer::Watch;
 use crate::preview::Preview;
 use crate::trace::{TraceId, Traced};
 use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
-use crate::wire::Reading;
+use crate::wire::{Reading, keep_from_connection};
 
 /// A request that was taken in, until its response head leaves.
 ///
@@ -24,6 +25,7 @@ use crate::wire::Reading;
 pub struct InboundCall {
     scope: Option<Scope>,
     answer: Answer,
+    rejection: Option<Rejection>,
     watch: Option<Watch>,
 }
 
@@ -35,69 +37,67 @@ enum Answer {
     NoTrail,
     Refused {
         greenlane: Greenlane,
-        reason: Reason,
+        reason: &'static str,
         trace_id: Option<TraceId>,
     },
     Preview(Arc<RequestScope>),
 }
 
-/// A request to be answered without asking the handler, because the service chose so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    reason: Reason,
-}
-
-impl Rejection {
-    /// The status to answer with.
-    pub fn status(&self) -> u16 {
-        400
-    }
-
-    /// One line of text for the response body.
-    pub fn message(&self) -> &'static str {
-        match self.reason {
-            Reason::Malformed => {
-                "the preview's name is malformed: 1 to 63 letters, digits, '-', '.' and '_', the first a letter or digit"
-            }
-            Reason::Ambiguous => "the preview is named twice, and differently",
-        }
-    }
-}
-
 impl Greenlane {
+    /// Takes in a request, or a broker's message, of which nothing is known but its headers: what
+    /// [`extract_from`](Greenlane::extract_from) does where gates ask for nothing else.
+    pub fn extract<H: HeaderSink>(&self, headers: &mut H) -> InboundCall {
+        self.extract_from(&mut OnlyHeaders(headers))
+    }
+
     /// Takes a request in: reads the wires, decides who may enter, and takes off the headers what
     /// must not be handed on.
-    pub fn extract<H: HeaderSink>(&self, headers: &mut H) -> InboundCall {
+    pub fn extract_from<A: Arrival>(&self, request: &mut A) -> InboundCall {
         let inner = &*self.0;
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
-            let scope = Some(self.bare_scope(Lane::ACTIVE, false));
-            return InboundCall { scope, answer: Answer::Nothing, watch: None };
+            return InboundCall::plain(Some(self.bare_scope(Lane::ACTIVE, false)));
         }
-        let mut seen = inner.wires.read(headers);
-        let named = self.named(&seen.reading, headers);
+        let mut seen = inner.wires.read(request);
+        let named = self.named(&seen.reading, request);
         if let (Some(named), false) = (&named, inner.admission.is_edge()) {
             seen.reading = Reading::Preview(named.clone());
         }
         if self.is_nested(&seen.reading) {
-            return InboundCall { scope: None, answer: Answer::Nothing, watch: None };
+            return InboundCall::plain(None);
         }
         seen.count(&inner.counters);
         let conflict = seen.conflict;
-        let admitted = inner.admission.decide(seen.reading, named.as_ref(), headers);
+        let admitted =
+            inner.admission.decide(seen.reading, named.as_ref(), request, &inner.counters);
         let refused = matches!(admitted, Admitted::Refused(_));
         inner.counters.add(Counter::Refused, refused.into());
         let mut barred = conflict || refused;
         if inner.admission.is_edge() || refused {
-            let stripped = inner.wires.strip(headers, &inner.counters);
+            let stripped = self.strip(request);
             if stripped && matches!(admitted, Admitted::Active) {
                 inner.counters.add(Counter::Stripped, 1);
             }
             barred |= stripped;
         } else if inner.hide_wires {
-            inner.wires.strip(headers, &inner.counters);
+            inner.wires.strip(request, &inner.counters);
         }
-        self.enter(admitted, barred, headers)
+        self.enter(admitted, barred, request)
+    }
+
+    /// Takes everything of ours off a request; at the edge also what proves who may enter, and what others
+    /// could take for ours. Says whether there was something that names a preview.
+    fn strip(&self, request: &mut impl HeaderSink) -> bool {
+        let inner = &*self.0;
+        let stripped = inner.wires.strip(request, &inner.counters);
+        let Some(edge) = inner.admission.edge() else {
+            return stripped;
+        };
+        keep_from_connection(request, |option| {
+            let ours = inner.wires.are_named_by(option) || edge.is_credential(option);
+            ours || option.eq_ignore_ascii_case(TRAIL.as_str())
+        });
+        stripped | edge.take_off(request)
     }
 
     /// The preview that the application named by code, where nothing on the request could be what it was
@@ -109,23 +109,30 @@ impl Greenlane {
         silent.then(|| companion::named(self)).flatten()
     }
 
-    fn enter(&self, admitted: Admitted, barred: bool, headers: &impl HeaderSource) -> InboundCall {
+    fn enter(&self, admitted: Admitted, barred: bool, request: &impl Arrival) -> InboundCall {
         let inner = &*self.0;
-        let carried = self.carried(headers);
+        let rejection = self.rejection(&admitted, request.path());
+        let carried = self.carried(request);
+        let refuse = |reason| {
+            let (greenlane, trace_id) = (self.clone(), TraceId::named_by(request));
+            Answer::Refused { greenlane, reason, trace_id }
+        };
+        let mut shown = true;
         let (lane, answer) = match admitted {
-            Admitted::Preview(preview) => (Lane::from(preview), Answer::Nothing),
-            Admitted::Active if inner.admission.is_edge() => (Lane::ACTIVE, Answer::NoTrail),
-            Admitted::Active => (Lane::ACTIVE, Answer::Nothing),
-            Admitted::Refused(reason) => {
-                let (greenlane, trace_id) = (self.clone(), TraceId::named_by(headers));
-                (Lane::ACTIVE, Answer::Refused { greenlane, reason, trace_id })
+            Admitted::Preview { preview, shown: may_see } => {
+                shown = may_see;
+                (Lane::from(preview), Answer::Nothing)
             }
+            Admitted::Refused(reason) => (Lane::ACTIVE, refuse(reason.as_str())),
+            Admitted::Active if inner.admission.is_edge() => (Lane::ACTIVE, Answer::NoTrail),
+            Admitted::Active if rejection.is_some() => (Lane::ACTIVE, refuse(NOT_ADMITTED)),
+            Admitted::Active => (Lane::ACTIVE, Answer::Nothing),
         };
         let watch = Watch::begin(self, &lane, matches!(answer, Answer::Refused { .. }));
         if lane.is_active() && carried.is_empty() {
             // Nearly every request: nothing is allocated.
             let scope = Some(self.bare_scope(lane, barred));
-            return InboundCall { scope, answer, watch };
+            return InboundCall { scope, answer, rejection, watch };
         }
         let wants = !lane.is_active();
         let request = Arc::new(RequestScope {
@@ -133,13 +140,14 @@ impl Greenlane {
             lane,
             carried,
             barred,
+            shown,
             recorder: (wants && inner.trail).then(Recorder::default),
-            traced: Traced::new(wants.then(|| TraceId::named_by(headers)).flatten()),
+            traced: Traced::new(wants.then(|| TraceId::named_by(request)).flatten()),
         });
         let lane = request.lane.clone();
         let scope = Some(Scope(Kind::Request { lane, request: request.clone() }));
         let answer = if wants { Answer::Preview(request) } else { answer };
-        InboundCall { scope, answer, watch }
+        InboundCall { scope, answer, rejection, watch }
     }
 
     fn bare_scope(&self, lane: Lane, barred: bool) -> Scope {
@@ -177,6 +185,11 @@ impl Greenlane {
 }
 
 impl InboundCall {
+    /// Nothing is to be said about it.
+    fn plain(scope: Option<Scope>) -> Self {
+        Self { scope, answer: Answer::Nothing, rejection: None, watch: None }
+    }
+
     /// The scope to run the handler in; `None` where it runs as it is, because an inbound of the same
     /// handle is around already.
     pub fn scope(&self) -> Option<&Scope> {
@@ -185,12 +198,7 @@ impl InboundCall {
 
     /// Set when the request is to be answered without asking the handler.
     pub fn rejection(&self) -> Option<Rejection> {
-        match &self.answer {
-            Answer::Refused { greenlane, reason, .. } if greenlane.0.reject_malformed => {
-                Some(Rejection { reason: *reason })
-            }
-            _ => None,
-        }
+        self.rejection
     }
 
     /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it.
@@ -203,7 +211,7 @@ impl InboundCall {
             Answer::NoTrail => headers.remove(&TRAIL),
             Answer::Refused { greenlane, reason, trace_id } => {
                 let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
-                let hop = hop.reason_is(reason.as_str());
+                let hop = hop.reason_is(reason);
                 log_hop(&greenlane, trace_id, &Lane::ACTIVE, &hop);
                 let trail = Trail::of_hop(hop);
                 if greenlane.0.trail {
@@ -215,8 +223,11 @@ impl InboundCall {
                 if greenlane.0.private_responses {
                     headers.set(&CACHE_CONTROL, b"private, no-store");
                 }
-                if let Some(trail) = trail_of(&request, headers) {
-                    put(trail, greenlane, headers);
+                match trail_of(&request, headers) {
+                    Some(trail) if request.shown => put(trail, greenlane, headers),
+                    None if request.shown => {}
+                    // Recorded and logged, and nobody's but ours.
+                    _ => headers.remove(&TRAIL),
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::error::{TrailError, Unscoped};
 use crate::lane::{Lane, Scope};
 use crate::preview::Preview;
 use crate::trail::{Full, Hop, Served, Slot, TRAIL, Trail};
-use crate::wire::Reading;
+use crate::wire::{Reading, keep_from_connection};
 
 /// Whom a call is for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -122,6 +122,11 @@ impl Greenlane {
                 tracked: None,
             });
         }
+        if let Some(edge) = inner.admission.edge() {
+            // A tracer or a middleware may have copied it before the inbound saw the request.
+            let copied = edge.take_off(headers);
+            inner.counters.add(Counter::Stripped, copied.into());
+        }
         let scope = Scope::current();
         let request = scope.as_ref().and_then(Scope::request);
         let (own, lines) = self.set_by_application(scope.as_ref(), headers);
@@ -206,6 +211,9 @@ impl Greenlane {
         }
         let baggage = carried.map_or(&[][..], |carried| &carried.baggage);
         inner.wires.write(lane.preview(), baggage, headers, &inner.counters);
+        if !lane.is_active() {
+            keep_from_connection(headers, |option| inner.wires.are_named_by(option));
+        }
         for (name, lines) in carried.iter().flat_map(|carried| &carried.headers) {
             if !headers.has(name) {
                 lines.iter().for_each(|line| headers.append(name, line));

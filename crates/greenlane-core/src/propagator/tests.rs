@@ -1,3 +1,4 @@
+mod edges;
 mod trails;
 
 use http::{HeaderMap, HeaderValue};

@@ -256,14 +256,14 @@ impl Wires {
         self.baggage_keys().any(|key| member.is(key))
     }
 
-    fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+    pub(super) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.0.iter().filter_map(|wire| match &wire.0 {
             Kind::Header(name) => Some(name),
             Kind::Baggage(_) | Kind::Tracestate(_) => None,
         })
     }
 
-    fn baggage_keys(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn baggage_keys(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|wire| match &wire.0 {
             Kind::Baggage(key) => Some(&**key),
             Kind::Header(_) | Kind::Tracestate(_) => None,

@@ -1,5 +1,6 @@
 //! What every adapter does.
 
+mod edges;
 mod egress;
 mod hand_off;
 mod lanes;
@@ -41,7 +42,14 @@ use behaviours;
 
 /// All of them, in the order of the table.
 pub fn all() -> Vec<Behaviour> {
-    let modules =
-        [wires::all(), lanes::all(), hand_off::all(), egress::all(), trails::all(), modes::all()];
+    let modules = [
+        wires::all(),
+        lanes::all(),
+        hand_off::all(),
+        egress::all(),
+        trails::all(),
+        modes::all(),
+        edges::all(),
+    ];
     modules.into_iter().flatten().collect()
 }

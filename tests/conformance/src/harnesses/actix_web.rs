@@ -16,7 +16,7 @@ use http::{Request, Response};
 use send_wrapper::SendWrapper;
 use tokio::task::LocalSet;
 
-use crate::harness::{Client, Handler, Harness, Reply, Settings};
+use crate::harness::{Client, Handler, Harness, LISTENER, Reply, Settings};
 
 /// actix-web's server.
 pub struct ActixWeb;
@@ -84,8 +84,8 @@ fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
         // What is wrapped last is the outermost.
         App::new()
             .default_service(web::to(handle))
-            .wrap(Inbound::new(inner))
-            .wrap(Condition::new(inbounds.len() > 1, Inbound::new(outer)))
+            .wrap(Inbound::new(inner).listener(LISTENER))
+            .wrap(Condition::new(inbounds.len() > 1, Inbound::new(outer).listener(LISTENER)))
     };
     let server = HttpServer::new(app)
         .workers(2)

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use futures_util::future::BoxFuture;
 use greenlane_axum::InboundLayer;
 use greenlane_core::Greenlane;
 
-use crate::harness::{Handler, Harness};
+use crate::harness::{Handler, Harness, LISTENER};
 
 /// axum's router as a server.
 pub struct Axum;
@@ -32,11 +32,16 @@ impl Harness for Axum {
                 .map(|reply| Body::new(reply.into_body()))
         });
         for greenlane in inbounds.iter().rev() {
-            app = app.layer(InboundLayer::new(greenlane));
+            let inbound = InboundLayer::new(greenlane).listener(LISTENER);
+            app =
+                app.layer(inbound.peer_from(|extensions| {
+                    Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip())
+                }));
         }
         Box::pin(async {
             let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
             let address = listener.local_addr().unwrap();
+            let app = app.into_make_service_with_connect_info::<SocketAddr>();
             tokio::spawn(async { axum::serve(listener, app).await });
             address
         })

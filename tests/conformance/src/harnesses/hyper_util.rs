@@ -27,7 +27,7 @@ impl Harness for HyperUtil {
     fn serve(&self, inbounds: Vec<Greenlane>, handler: Handler) -> BoxFuture<'static, SocketAddr> {
         let server = tower::server(&inbounds, handler);
         let serve = move |stream| {
-            let service = TowerToHyperService::new(server.clone());
+            let service = TowerToHyperService::new(tower::connected(server.clone(), &stream));
             async move {
                 let connection = auto::Builder::new(TokioExecutor::new());
                 _ = connection.serve_connection(TokioIo::new(stream), service).await;

@@ -14,7 +14,7 @@ use poem::endpoint::{BoxEndpoint, make};
 use poem::listener::TcpAcceptor;
 use poem::{Body, EndpointExt, Request, Response, Server};
 
-use crate::harness::{Handler, Harness, Reply};
+use crate::harness::{Handler, Harness, LISTENER, Reply};
 
 /// Poem's server.
 pub struct Poem;
@@ -39,7 +39,7 @@ impl Harness for Poem {
         let mut app: BoxEndpoint<'static> =
             make(move |request| answer(handler.clone(), request)).boxed();
         for greenlane in inbounds.iter().rev() {
-            app = app.with(Inbound::new(greenlane)).boxed();
+            app = app.with(Inbound::new(greenlane).listener(LISTENER)).boxed();
         }
         Box::pin(async {
             let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -12,7 +12,7 @@ use salvo_core::conn::tcp::TcpAcceptor;
 use salvo_core::http::ResBody;
 use salvo_core::{Depot, FlowCtrl, Request, Response, Router, Server, Service, async_trait};
 
-use crate::harness::{Handler, Harness, Reply};
+use crate::harness::{Handler, Harness, LISTENER, Reply};
 
 /// Salvo's server.
 pub struct Salvo;
@@ -30,7 +30,7 @@ impl Harness for Salvo {
         let mut service = Service::new(Router::with_path("{**path}").goal(Goal(handler)));
         // The first hoop is the outermost.
         for greenlane in &inbounds {
-            service = service.hoop(Inbound::new(greenlane));
+            service = service.hoop(Inbound::new(greenlane).listener(LISTENER));
         }
         Box::pin(async {
             let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -61,6 +61,7 @@ impl Harness for Tonic {
         match behaviour {
             "a_redirect_to_a_refused_host_works_and_tells_it_nothing"
             | "a_redirect_to_an_allowed_host_tells_it" => Some("gRPC has no redirects"),
+            "connection_takes_nothing_of_ours_off" => Some("HTTP/2 has no Connection header"),
             "retried_calls_are_hops_with_their_attempt" | "retries_carry_one_line_of_each" => {
                 Some("the bodies of tonic's requests can't be cloned, so no layer can retry them")
             }

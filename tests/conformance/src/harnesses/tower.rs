@@ -2,14 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use greenlane_core::Greenlane;
 use greenlane_tower::{AttemptsLayer, BoxError, InboundLayer, OutboundLayer};
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HyperClient;
@@ -17,12 +17,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
 use tower::retry::{Policy, RetryLayer};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirectLayer;
 
-use crate::harness::{Client, Handler, Harness, Reply, ReplyBody, Settings, listen};
+use crate::harness::{Client, Handler, Harness, LISTENER, Reply, ReplyBody, Settings, listen};
 
 /// The reference harness.
 pub struct Tower;
@@ -44,13 +45,30 @@ pub type Server = BoxCloneSyncService<Request<Incoming>, Response<ReplyBody>, In
 pub async fn serve(inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
     let server = server(&inbounds, handler);
     let serve = move |stream| {
-        let service = TowerToHyperService::new(server.clone());
+        let service = TowerToHyperService::new(connected(server.clone(), &stream));
         async move {
             let connection = hyper::server::conn::http1::Builder::new();
             _ = connection.serve_connection(TokioIo::new(stream), service).await;
         }
     };
     listen(serve).await.unwrap()
+}
+
+/// The server of one connection, whose requests tell the peer's address.
+pub fn connected<B: 'static>(
+    server: BoxCloneSyncService<Request<Incoming>, Response<B>, Infallible>,
+    stream: &TcpStream,
+) -> BoxCloneSyncService<Request<Incoming>, Response<B>, Infallible> {
+    let peer = stream.peer_addr().unwrap();
+    BoxCloneSyncService::new(server.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    }))
+}
+
+/// Where [`connected`] put it.
+pub fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get().map(SocketAddr::ip)
 }
 
 /// The handler as a service, with tower's layers around it.
@@ -60,7 +78,8 @@ pub fn server(inbounds: &[Greenlane], handler: Handler) -> Server {
         async move { Ok(handler(whole(request).await).await.map(Reply::into_body)) }
     }));
     for greenlane in inbounds.iter().rev() {
-        let layered = InboundLayer::new(greenlane).layer(server);
+        let inbound = InboundLayer::new(greenlane).peer_from(peer).listener(LISTENER);
+        let layered = inbound.layer(server);
         server = BoxCloneSyncService::new(
             layered.map_response(|response| response.map(BodyExt::boxed_unsync)),
         );

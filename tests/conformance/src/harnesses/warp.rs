@@ -20,7 +20,8 @@ use tower::{Layer, ServiceExt};
 use warp::path::FullPath;
 use warp::{Filter, Reply as _};
 
-use crate::harness::{Handler, Harness, Reply, listen};
+use crate::harness::{Handler, Harness, LISTENER, Reply, listen};
+use crate::harnesses::tower as reference;
 
 /// A filter as a service on hyper.
 pub struct Warp;
@@ -37,13 +38,14 @@ impl Harness for Warp {
     fn serve(&self, inbounds: Vec<Greenlane>, handler: Handler) -> BoxFuture<'static, SocketAddr> {
         let mut server = filter(handler);
         for greenlane in inbounds.iter().rev() {
-            let layered = InboundLayer::new(greenlane).layer(server);
+            let inbound = InboundLayer::new(greenlane).peer_from(reference::peer);
+            let layered = inbound.listener(LISTENER).layer(server);
             server = BoxCloneSyncService::new(
                 layered.map_response(|response| response.map(BodyExt::boxed_unsync)),
             );
         }
         let serve = move |stream| {
-            let service = TowerToHyperService::new(server.clone());
+            let service = TowerToHyperService::new(reference::connected(server.clone(), &stream));
             async move {
                 let connection = hyper::server::conn::http1::Builder::new();
                 _ = connection.serve_connection(TokioIo::new(stream), service).await;

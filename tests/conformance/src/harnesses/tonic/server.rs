@@ -15,22 +15,23 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn as hyper_service_fn;
 use hyper_util::client::legacy::Client as HyperClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use prost::Message;
 use tonic::body::Body;
 use tonic::codec::Streaming;
 use tonic::metadata::MetadataMap;
 use tonic::server::{Grpc as GrpcServer, NamedService};
 use tonic::service::Routes;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::Server;
+use tonic::transport::server::{TcpConnectInfo, TcpIncoming};
 use tonic::{Extensions, Status};
 use tonic_prost::ProstCodec;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use super::Tonic;
-use crate::harness::{Handler, Reply, listen};
+use crate::harness::{Handler, LISTENER, Reply, listen};
+use crate::harnesses::tower::{Connector, bare_http2};
 
 type Routed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
@@ -39,7 +40,10 @@ type Routed = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 pub(super) async fn serve(kind: Tonic, inbounds: Vec<Greenlane>, handler: Handler) -> SocketAddr {
     let mut routed: Routed = BoxCloneSyncService::new(Routes::new(Api { kind, handler }));
     for greenlane in inbounds.iter().rev() {
-        let layered = InboundLayer::new(greenlane).layer(routed);
+        let inbound = InboundLayer::new(greenlane).listener(LISTENER);
+        let inbound = inbound
+            .peer_from(|extensions| Some(extensions.get::<TcpConnectInfo>()?.remote_addr()?.ip()));
+        let layered = inbound.layer(routed);
         routed = BoxCloneSyncService::new(layered.map_response(|response| response.map(Body::new)));
     }
     let incoming = TcpIncoming::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -153,7 +157,7 @@ fn messages(reply: Reply) -> BoxStream<'static, Result<Bytes, Status>> {
 
 /// Takes the suite's requests and asks the server in gRPC, byte by byte, without Greenlane or tonic.
 async fn in_front(server: SocketAddr) -> SocketAddr {
-    let client = HyperClient::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let client = bare_http2();
     let serve = move |stream| {
         let client = client.clone();
         let service = hyper_service_fn(move |request| ask(client.clone(), server, request));
@@ -166,15 +170,18 @@ async fn in_front(server: SocketAddr) -> SocketAddr {
 }
 
 async fn ask(
-    client: HyperClient<HttpConnector, Full<Bytes>>,
+    client: HyperClient<impl Connector, Full<Bytes>>,
     server: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, hyper_util::client::legacy::Error> {
     let (mut parts, body) = request.into_parts();
-    parts.headers.remove("host");
+    // Every name is the loopback address to the client.
+    let host = parts.headers.remove("host");
+    let host = host.as_ref().and_then(|host| host.to_str().ok()?.split(':').next());
+    let host = host.unwrap_or("127.0.0.1");
     parts.headers.insert("content-type", HeaderValue::from_static("application/grpc"));
     parts.headers.insert("te", HeaderValue::from_static("trailers"));
-    let uri = format!("http://{server}/fms.Api/Call{}", parts.uri);
+    let uri = format!("http://{host}:{}/fms.Api/Call{}", server.port(), parts.uri);
     let message = framed(&body.collect().await.unwrap().to_bytes());
     let mut asked = Request::post(uri).body(Full::new(message)).unwrap();
     *asked.headers_mut() = parts.headers;

@@ -1,0 +1,217 @@
+//! Gates in an application's own configuration file.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::gate::Gate;
+use crate::error::ConfigError;
+
+/// One gate, by what it goes by.
+#[derive(Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
+enum Settings {
+    Host {
+        host: String,
+        to: Option<String>,
+    },
+    ForwardedPort {
+        port: u16,
+        to: Option<String>,
+    },
+    Listener {
+        name: String,
+        to: Option<String>,
+    },
+    Source {
+        ranges: Vec<String>,
+        to: Option<String>,
+    },
+    Verified {
+        users: Vec<String>,
+        to: Option<String>,
+    },
+    VerifiedByHeader {
+        header: String,
+        from: Vec<String>,
+        users: Vec<String>,
+        to: Option<String>,
+    },
+    #[cfg(feature = "token")]
+    Token {
+        audience: String,
+        /// A JWK Set: secrets don't stand in this file.
+        keys: std::path::PathBuf,
+        header: Option<String>,
+        cookie: Option<String>,
+        subjects: Option<Vec<String>>,
+        to: Option<String>,
+    },
+    #[cfg(feature = "sample")]
+    Sample {
+        preview: String,
+        percent: f64,
+        header: Option<String>,
+        cookie: Option<String>,
+        salt: Option<String>,
+    },
+    AllOf {
+        gates: Vec<Gate>,
+        to: Option<String>,
+    },
+}
+
+/// With the feature `serde`: a table with `by`, the name of the constructor with hyphens, and its arguments by
+/// their names. Keys of tokens stand in a file of their own.
+///
+/// ```toml
+/// [[gates]]
+/// by = "all-of"
+/// gates = [{ by = "host", host = "{preview}.console.example.com" }, { by = "source", ranges = ["192.0.2.0/24"] }]
+///
+/// [[gates]]
+/// by = "token"
+/// audience = "https://console.example.com"
+/// keys = "/etc/greenlane/keys.json"
+/// cookie = "preview-token"
+///
+/// [[gates]]
+/// by = "sample"
+/// preview = "release-42"
+/// percent = 5
+/// header = "x-user-id"
+/// ```
+impl<'de> Deserialize<'de> for Gate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let settings = Settings::deserialize(deserializer)?;
+        let gate = settings.into_gate().map_err(D::Error::custom)?;
+        // What is wrong is said where it stands.
+        gate.problem().map_or(Ok(()), Err).map_err(D::Error::custom)?;
+        Ok(gate)
+    }
+}
+
+impl Settings {
+    fn into_gate(self) -> Result<Gate, ConfigError> {
+        let (gate, to) = match self {
+            Self::Host { host, to } => (Gate::host(&host), to),
+            Self::ForwardedPort { port, to } => (Gate::forwarded_port(port), to),
+            Self::Listener { name, to } => (Gate::listener(&name), to),
+            Self::Source { ranges, to } => (Gate::source(ranges), to),
+            Self::Verified { users, to } => (Gate::verified(users), to),
+            Self::VerifiedByHeader { header, from, users, to } => {
+                (Gate::verified_by_header(&header, from, users), to)
+            }
+            #[cfg(feature = "token")]
+            Self::Token { audience, keys, header, cookie, subjects, to } => {
+                let keys = super::token::Keys::file(keys)?;
+                let mut tokens = super::token::Tokens::new(audience, &keys);
+                if let Some(header) = header {
+                    tokens = tokens.header(header);
+                }
+                if let Some(cookie) = cookie {
+                    tokens = tokens.cookie(cookie);
+                }
+                if let Some(subjects) = subjects {
+                    tokens = tokens.subjects(subjects);
+                }
+                (Gate::token(tokens), to)
+            }
+            #[cfg(feature = "sample")]
+            Self::Sample { preview, percent, header, cookie, salt } => {
+                let user = match (header, cookie) {
+                    (Some(header), None) => super::Place::header(header),
+                    (None, Some(cookie)) => super::Place::cookie(cookie),
+                    _ => {
+                        let accepted = "`header` or `cookie`, where users are told apart";
+                        return Err(ConfigError::new(
+                            "gates",
+                            "sample",
+                            "it has none or both",
+                            accepted,
+                        ));
+                    }
+                };
+                let mut sample = super::Sample::new(preview, percent, user);
+                if let Some(salt) = salt {
+                    sample = sample.salt(salt);
+                }
+                (Gate::sample(sample), None)
+            }
+            Self::AllOf { gates, to } => (Gate::all_of(gates), to),
+        };
+        Ok(to.iter().fold(gate, |gate, to| gate.to(to)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn gate(settings: Value) -> Result<String, String> {
+        let gate = serde_json::from_value::<Gate>(settings);
+        gate.map(|gate| format!("{gate:?}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_gate_but_the_applications_can_stand_in_a_file() {
+        for (settings, described) in [
+            (json!({"by": "host", "host": "{preview}.a.test"}), "Gate(host {preview}.a.test)"),
+            (json!({"by": "forwarded-port", "port": 8443}), "Gate(forwarded port 8443)"),
+            (
+                json!({"by": "listener", "name": "testers", "to": "release-42"}),
+                "Gate(listener testers to release-42)",
+            ),
+            (json!({"by": "source", "ranges": ["192.0.2.0/24"]}), "Gate(source 192.0.2.0/24)"),
+            (json!({"by": "verified", "users": ["alice"]}), "Gate(verified)"),
+            (
+                json!({"by": "verified-by-header", "header": "x-user", "from": ["10.0.0.1"], "users": ["*"]}),
+                "Gate(verified by x-user from 10.0.0.1/32)",
+            ),
+            (
+                json!({"by": "all-of", "gates": [{"by": "listener", "name": "a"}, {"by": "listener", "name": "b"}]}),
+                "Gate(all of (listener a and listener b))",
+            ),
+        ] {
+            assert_eq!(gate(settings).unwrap(), described);
+        }
+    }
+
+    #[cfg(feature = "sample")]
+    #[test]
+    fn a_sample_can_stand_in_a_file() {
+        let sample =
+            json!({"by": "sample", "preview": "release-42", "percent": 5, "cookie": "uid"});
+        assert_eq!(gate(sample).unwrap(), "Gate(sample 5.00% of cookie uid to release-42)");
+        let of_nobody = json!({"by": "sample", "preview": "release-42", "percent": 5});
+        assert!(gate(of_nobody).unwrap_err().contains("where users are told apart"));
+    }
+
+    #[cfg(feature = "token")]
+    #[test]
+    fn a_token_can_stand_in_a_file_and_its_keys_in_another() {
+        let keys = std::env::temp_dir().join(format!("greenlane-{}-settings", std::process::id()));
+        let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
+        std::fs::write(&keys, format!(r#"{{"keys":[{{"kty":"oct","kid":"a","k":"{key}"}}]}}"#))
+            .unwrap();
+        let token = |keys: &str| json!({"by": "token", "audience": "https://a.test", "keys": keys});
+        let described = gate(token(keys.to_str().unwrap()));
+        assert_eq!(described.unwrap(), "Gate(token for https://a.test)");
+        assert!(gate(token("/nowhere")).unwrap_err().contains("/nowhere"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_where_it_stands() {
+        for (settings, problem) in [
+            (json!({"by": "host", "host": "a b"}), "it is no host"),
+            (json!({"by": "host", "hots": "a.test"}), "hots"),
+            (json!({"by": "magic"}), "magic"),
+            (json!({"host": "a.test"}), "by"),
+            (json!({"by": "listener", "name": "a", "to": "a b"}), "is no preview name"),
+        ] {
+            let error = gate(settings).unwrap_err();
+            assert!(error.contains(problem), "{error} lacks {problem}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A file that holds a JWK Set, RFC 7517, section 5.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use jwt_compact::jwk::JsonWebKey;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Key, Shared, checked};
+use crate::error::ConfigError;
+
+const ACCEPTED: &str = "a file that holds a JWK Set (RFC 7517) with keys of type oct for HS256, or OKP with the curve Ed25519, \
+     each with a kid";
+
+/// What stands in the file is secret, so no error quotes it: serde's would.
+pub(super) fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
+    let refuse = |problem: String| {
+        ConfigError::new("keys", path.to_string_lossy().as_bytes(), problem, ACCEPTED)
+    };
+    let text = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    let set: Set = serde_json::from_slice(&text).map_err(|error| {
+        refuse(format!("it is no JWK Set: line {}, column {}", error.line(), error.column()))
+    })?;
+    let some = !set.keys.is_empty();
+    let mut keys = Vec::new();
+    for (at, jwk) in set.keys.into_iter().enumerate() {
+        let key = key(jwk).map_err(|problem| refuse(format!("keys[{at}]: {problem}")))?;
+        keys.extend(key);
+    }
+    if some && keys.is_empty() {
+        return Err(refuse("none of its keys is of these types".to_owned()));
+    }
+    checked(keys).map_err(|error| refuse(error.to_string()))
+}
+
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<Map<String, Value>>,
+}
+
+/// Nothing for keys of other types, which RFC 7517, section 5, says to ignore.
+fn key(jwk: Map<String, Value>) -> Result<Option<Key>, String> {
+    let field = |name: &str| jwk.get(name).and_then(Value::as_str);
+    let algorithms: &[&str] = match (field("kty"), field("crv")) {
+        (Some("oct"), _) => &["HS256"],
+        (Some("OKP"), Some("Ed25519")) => &["EdDSA", "Ed25519"],
+        _ => return Ok(None),
+    };
+    if field("alg").is_some_and(|alg| !algorithms.contains(&alg)) {
+        return Ok(None);
+    }
+    if field("use").is_some_and(|purpose| purpose != "sig") {
+        return Ok(None);
+    }
+    if jwk.contains_key("d") {
+        return Err("it is a private key, and the public one is enough".to_owned());
+    }
+    let id = field("kid").unwrap_or_default().to_owned();
+    let key: JsonWebKey<'_> =
+        serde_json::from_value(Value::Object(jwk)).map_err(|_| "it is malformed".to_owned())?;
+    let made = match &key {
+        JsonWebKey::Symmetric { secret } => Key::hs256(&id, secret),
+        JsonWebKey::KeyPair { x, .. } => Key::ed25519(&id, x),
+        _ => return Ok(None),
+    };
+    made.map(Some).map_err(|error| error.to_string())
+}
+
+/// Polls the file while the keys live. Polling, because Kubernetes swaps symlinks.
+pub(super) fn poll(keys: &Arc<Shared>) -> Result<(), ConfigError> {
+    let handle = Arc::downgrade(keys);
+    let poll = move || {
+        loop {
+            thread::park_timeout(Duration::from_secs(1));
+            let Some(keys) = handle.upgrade() else {
+                return;
+            };
+            // What went wrong is counted and logged inside.
+            let _ = keys.reload();
+        }
+    };
+    let thread = thread::Builder::new().name("greenlane-keys".to_owned()).spawn(poll);
+    thread.map(drop).map_err(|error| {
+        ConfigError::new("keys", "", error, "a system that can start one more thread")
+    })
+}

@@ -1,0 +1,167 @@
+//! Who may enter, and who is answered: the settings of the edge, and of what stands behind it.
+
+use super::Builder;
+use crate::admission::{Admission, Edge, Gate, Sources};
+use crate::error::ConfigError;
+use crate::identity::{Role, RoleFile};
+use crate::wire::Wires;
+
+/// As they are set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct GuardSettings {
+    /// `None`: inside, where the wire is believed.
+    gates: Option<Vec<Gate>>,
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) previews_only: bool,
+    pub(super) reject_mismatch: bool,
+    pub(super) probes: Vec<String>,
+}
+
+/// Who is answered, as it holds.
+#[derive(Debug, Default)]
+pub(crate) struct Guard {
+    previews_only: bool,
+    pub(crate) reject_mismatch: bool,
+    probes: Vec<Box<str>>,
+}
+
+impl Builder {
+    /// Adds gates to those of the edge, behind them; inside, where the wire is believed, there are
+    /// none. For settings from the environment, which can't hold a gate.
+    pub fn gates(mut self, more: impl IntoIterator<Item = Gate>) -> Self {
+        if let Some(gates) = &mut self.guard.gates {
+            gates.extend(more);
+        }
+        self
+    }
+
+    /// The addresses or ranges of the load balancers and proxies in front of this edge, added to those named
+    /// before. What they say of the connections in front of them is believed: `X-Forwarded-For` for gates by
+    /// source address, and `X-Forwarded-Port`. They must overwrite the latter, and append to the former.
+    ///
+    /// `Forwarded` (RFC 7239) is not read: a proxy that writes one of the two passes the other on as a stranger
+    /// wrote it.
+    pub fn trusted_proxies<S: Into<String>>(mut self, ranges: impl IntoIterator<Item = S>) -> Self {
+        self.guard.trusted_proxies.extend(ranges.into_iter().map(Into::into));
+        self
+    }
+
+    /// Whether requests in the active lane are answered with 403 rather than by the handler, so that a wrong
+    /// rule of a load balancer can't send production here. Off by default. Paths that
+    /// [`probes`](Builder::probes) names are answered all the same.
+    ///
+    /// For instances that serve previews and nothing else as long as they live. One that can be promoted in place gets
+    /// production's requests before its role changes, so this can't be set beside a role file, nor with the role
+    /// `active`. At the edge it keeps everybody out whom no gate lets in.
+    pub fn previews_only(mut self, only: bool) -> Self {
+        self.guard.previews_only = only;
+        self
+    }
+
+    /// Whether a request that wants another preview than this one serves is answered with 421 rather than by
+    /// the handler, so that a wrong rule can't write with the wrong version: where the verdict is
+    /// [`Served::Mismatch`](crate::Served::Mismatch), the role being preview and `serves` being set. Off by
+    /// default.
+    pub fn reject_mismatch(mut self, reject: bool) -> Self {
+        self.guard.reject_mismatch = reject;
+        self
+    }
+
+    /// Paths that [`previews_only`](Builder::previews_only) leaves alone, added to those named before: a load
+    /// balancer that looks whether this instance is well names no preview. Compared to the letter with the
+    /// request's path (`/healthz`, `/grpc.health.v1.Health/Check`).
+    pub fn probes<S: Into<String>>(mut self, paths: impl IntoIterator<Item = S>) -> Self {
+        self.guard.probes.extend(paths.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl GuardSettings {
+    /// Those of an edge with these gates.
+    pub(super) fn of(gates: impl IntoIterator<Item = Gate>) -> Self {
+        Self { gates: Some(gates.into_iter().collect()), ..Self::default() }
+    }
+
+    pub(super) fn resolve(
+        self,
+        role: Option<Role>,
+        role_file: Option<&RoleFile>,
+        wires: &Wires,
+    ) -> Result<(Admission, Guard), ConfigError> {
+        let trusted = Sources::new("trusted_proxies", &self.trusted_proxies)?;
+        let admission = match self.gates {
+            None => Admission::Inside,
+            Some(gates) => Admission::Edge(Edge::new(gates, trusted, wires)?),
+        };
+        let refuse = |problem: String| {
+            let accepted = "an instance that stays a preview as long as it lives";
+            Err(ConfigError::new("previews_only", "true", problem, accepted))
+        };
+        match role_file {
+            Some(file) if self.previews_only => {
+                return refuse(format!("the role can change, by {}", file.0.display()));
+            }
+            None if self.previews_only && role == Some(Role::Active) => {
+                return refuse("the role is active".to_owned());
+            }
+            _ => {}
+        }
+        if let Some(path) =
+            self.probes.iter().find(|path| !path.starts_with('/') || path.contains('?'))
+        {
+            let accepted = "paths without a query, such as /healthz";
+            return Err(ConfigError::new("probes", path, "it is no such path", accepted));
+        }
+        let probes = self.probes.into_iter().map(Into::into).collect();
+        let (previews_only, reject_mismatch) = (self.previews_only, self.reject_mismatch);
+        Ok((admission, Guard { previews_only, reject_mismatch, probes }))
+    }
+}
+
+impl Guard {
+    /// Whether a request in the active lane is kept from the handler.
+    pub(crate) fn keeps_out(&self, path: Option<&str>) -> bool {
+        let probe = || path.is_some_and(|path| self.probes.iter().any(|probe| **probe == *path));
+        self.previews_only && !probe()
+    }
+
+    pub(super) fn describe(&self) -> String {
+        match (self.previews_only, self.probes.is_empty()) {
+            (false, _) => "false".to_owned(),
+            (true, true) => "true".to_owned(),
+            (true, false) => format!("but for {}", self.probes.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Greenlane;
+
+    #[test]
+    fn an_instance_that_can_be_promoted_does_not_serve_previews_only() {
+        let file = std::env::temp_dir().join(format!("greenlane-{}-guard", std::process::id()));
+        std::fs::write(&file, "preview").unwrap();
+        let inside = || Greenlane::inside("pr-7-api").previews_only(true);
+        for (builder, problem) in [
+            (inside().role_file(&file), "the role can change"),
+            (inside().role(Role::Active), "the role is active"),
+        ] {
+            let error = builder.build().unwrap_err();
+            assert_eq!(error.setting(), "previews_only");
+            assert!(error.to_string().contains(problem), "{error}");
+        }
+        assert!(inside().role(Role::Preview).build().is_ok() && inside().build().is_ok());
+    }
+
+    #[test]
+    fn what_is_no_path_or_no_range_is_an_error() {
+        for bad in ["healthz", "/healthz?full", ""] {
+            let error = Greenlane::inside("a").probes([bad]).build().unwrap_err().to_string();
+            assert!(error.contains("probes") && error.contains("/healthz"), "{error}");
+        }
+        let error = Greenlane::edge("a", []).trusted_proxies(["lb"]).build().unwrap_err();
+        assert_eq!(error.setting(), "trusted_proxies");
+    }
+}
