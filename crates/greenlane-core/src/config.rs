@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 pub use builder::Builder;
 use guard::{Guard, GuardSettings};
-use role::{RoleTrouble, poll_role};
+use role::{RoleTrouble, follow_role};
 
 use crate::admission::{Admission, Gate};
 use crate::carrier::{HeaderName, HeaderSink, HeaderSource};
@@ -186,7 +186,7 @@ impl Inner {
     fn start(self) -> Result<Greenlane, ConfigError> {
         let inner = Arc::new(self);
         if inner.role_file.is_some() {
-            poll_role(Arc::downgrade(&inner))?;
+            follow_role(Arc::downgrade(&inner))?;
         }
         Ok(Greenlane(inner))
     }

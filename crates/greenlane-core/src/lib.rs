@@ -22,6 +22,7 @@ mod config;
 mod counters;
 mod egress;
 mod error;
+mod follow;
 mod hand_off;
 mod identity;
 mod lane;
@@ -49,6 +50,7 @@ pub use companion::{Companion, accompany, is_sending};
 pub use config::{Builder, Greenlane};
 pub use counters::Counts;
 pub use error::{ConfigError, PreviewError, TrailError, Unscoped};
+pub use follow::follow;
 pub use hand_off::{
     Envelope, HandOff, HandOffStream, InScope, JoinSetExt, Scoped, bind, bind_async, bind_fn,
     spawn, spawn_blocking, spawn_local,

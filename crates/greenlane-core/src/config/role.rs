@@ -1,12 +1,11 @@
 //! The role of a handle whose role file may change while the process runs.
 
 use std::sync::{PoisonError, Weak};
-use std::thread;
-use std::time::Duration;
 
 use super::Inner;
 use crate::counters::Counter;
 use crate::error::ConfigError;
+use crate::follow::follow;
 use crate::identity::Role;
 
 impl Inner {
@@ -69,20 +68,11 @@ pub(super) struct RoleTrouble {
     readings: u32,
 }
 
-/// Polls the role file while the handle lives. Polling, because Kubernetes swaps symlinks.
-pub(super) fn poll_role(handle: Weak<Inner>) -> Result<(), ConfigError> {
-    let poll = move || {
-        loop {
-            thread::park_timeout(Duration::from_secs(1));
-            let Some(inner) = handle.upgrade() else {
-                return;
-            };
-            // What went wrong is counted and logged inside.
-            let _ = inner.reload();
-        }
-    };
-    let thread = thread::Builder::new().name("greenlane-role".to_owned()).spawn(poll);
-    thread.map(drop).map_err(|error| {
+/// Follows the role file while the handle lives.
+pub(super) fn follow_role(handle: Weak<Inner>) -> Result<(), ConfigError> {
+    // What went wrong is counted and logged inside.
+    let followed = follow("greenlane-role", handle, |inner| _ = inner.reload());
+    followed.map_err(|error| {
         ConfigError::new("role_file", "", error, "a system that can start one more thread")
     })
 }

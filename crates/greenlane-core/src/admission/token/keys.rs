@@ -156,7 +156,7 @@ impl Keys {
     pub fn file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
         let path = path.as_ref();
         let keys = Self::of(file::read(path)?, Some(path.to_owned()));
-        file::poll(&keys.0)?;
+        file::follow_keys(&keys.0)?;
         Ok(keys)
     }
 

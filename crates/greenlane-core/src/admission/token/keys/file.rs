@@ -2,8 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use jwt_compact::jwk::JsonWebKey;
 use serde::Deserialize;
@@ -11,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Key, Shared, checked};
 use crate::error::ConfigError;
+use crate::follow::follow;
 
 const ACCEPTED: &str = "a file that holds a JWK Set (RFC 7517) with keys of type oct for HS256, or OKP with the curve Ed25519, \
      each with a kid";
@@ -69,21 +68,11 @@ fn key(jwk: Map<String, Value>) -> Result<Option<Key>, String> {
     made.map(Some).map_err(|error| error.to_string())
 }
 
-/// Polls the file while the keys live. Polling, because Kubernetes swaps symlinks.
-pub(super) fn poll(keys: &Arc<Shared>) -> Result<(), ConfigError> {
-    let handle = Arc::downgrade(keys);
-    let poll = move || {
-        loop {
-            thread::park_timeout(Duration::from_secs(1));
-            let Some(keys) = handle.upgrade() else {
-                return;
-            };
-            // What went wrong is counted and logged inside.
-            let _ = keys.reload();
-        }
-    };
-    let thread = thread::Builder::new().name("greenlane-keys".to_owned()).spawn(poll);
-    thread.map(drop).map_err(|error| {
+/// Follows the file while the keys live.
+pub(super) fn follow_keys(keys: &Arc<Shared>) -> Result<(), ConfigError> {
+    // What went wrong is counted and logged inside.
+    let followed = follow("greenlane-keys", Arc::downgrade(keys), |keys| _ = keys.reload());
+    followed.map_err(|error| {
         ConfigError::new("keys", "", error, "a system that can start one more thread")
     })
 }
