@@ -63,9 +63,9 @@ pub(super) fn broken(value: &str, problem: impl fmt::Display, accepted: &str) ->
 
 /// The preview that all of these open for.
 pub(super) fn agreed(openings: &[Opening], wanted: Option<&Preview>) -> Option<Preview> {
-    let mut named = openings.iter().filter_map(Opening::names);
-    let preview = match (named.next(), wanted) {
-        (Some(first), _) => named.all(|other| other == first).then(|| first.clone())?,
+    let named = openings.iter().find_map(Opening::names);
+    let preview = match (named, wanted) {
+        (Some(named), _) => named.clone(),
         (None, Some(wanted)) => wanted.clone(),
         (None, None) => openings.iter().find_map(Opening::only)?,
     };
