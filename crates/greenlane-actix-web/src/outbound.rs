@@ -1,5 +1,6 @@
 //! The client side: a middleware for awc.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,11 +14,12 @@ use actix_web::http::Uri;
 use awc::error::SendRequestError;
 use awc::middleware::Transform;
 use awc::{ConnectRequest, ConnectResponse};
-use greenlane_core::{Destination, Greenlane, HeaderSink, OutboundCall, Unscoped};
+use greenlane_core::{Destination, Greenlane, OutboundCall};
 use pin_project_lite::pin_project;
 
 use crate::frozen::Frozen;
 use crate::headers::Headers;
+use crate::routed::{Routed, Sent, Table};
 
 /// Puts the lane on each request that egress allows, and takes the callee's trail off the response.
 /// WebSockets are requests too.
@@ -44,14 +46,15 @@ use crate::headers::Headers;
 /// counted, so equal ones are one hop with `n=`.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    greenlane: Greenlane,
-    peer: Option<Arc<str>>,
+    pub(crate) greenlane: Greenlane,
+    pub(crate) peer: Option<Arc<str>>,
+    pub(crate) table: Table,
 }
 
 impl Outbound {
     /// A middleware for a client whose callees are named by their hosts.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self { greenlane: greenlane.clone(), peer: None }
+        Self { greenlane: greenlane.clone(), peer: None, table: Table::default() }
     }
 
     /// The callee's name in the trail, in place of its host. It also names whom redirects lead to.
@@ -61,61 +64,79 @@ impl Outbound {
         self
     }
 
-    fn inject(&self, request: &mut ConnectRequest) -> Result<OutboundCall, Unscoped> {
-        match request {
+    /// Tells a request what it needs to know. Its callee is called `service` in the trail, where there is no
+    /// peer.
+    pub(crate) fn inject(
+        &self,
+        request: &mut ConnectRequest,
+        service: Option<&str>,
+        attempt: u32,
+    ) -> Result<OutboundCall, SendRequestError> {
+        let injected = match request {
             ConnectRequest::Client(RequestHeadType::Owned(head), ..)
             | ConnectRequest::Tunnel(head, _) => {
-                self.inject_into(&head.uri, &mut Headers(&mut head.headers))
+                let destination = self.destination(&head.uri, service, attempt);
+                self.greenlane.inject(&destination, &mut Headers(&mut head.headers))
             }
             ConnectRequest::Client(RequestHeadType::Rc(head, extra), ..) => {
                 let shared = Rc::clone(head);
-                self.inject_into(&shared.uri, &mut Frozen { head, extra })
+                let destination = self.destination(&shared.uri, service, attempt);
+                self.greenlane.inject(&destination, &mut Frozen { head, extra })
             }
-        }
+        };
+        injected.map_err(refused)
     }
 
-    fn inject_into<H: HeaderSink>(
-        &self,
-        uri: &Uri,
-        headers: &mut H,
-    ) -> Result<OutboundCall, Unscoped> {
-        let destination = Destination::host(uri.host()).peer(self.peer.as_deref());
-        self.greenlane.inject(&destination, headers)
+    fn destination<'a>(
+        &'a self,
+        uri: &'a Uri,
+        service: Option<&'a str>,
+        attempt: u32,
+    ) -> Destination<'a> {
+        Destination::host(uri.host()).peer(self.peer.as_deref().or(service)).attempt(attempt)
     }
 }
 
 impl<S> Transform<S, ConnectRequest> for Outbound
 where
-    S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError>,
+    S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError> + 'static,
 {
     type Transform = OutboundService<S>;
 
     fn new_transform(self, service: S) -> Self::Transform {
-        OutboundService { inner: service, outbound: self }
+        OutboundService { inner: Rc::new(service), outbound: self }
     }
 }
 
 /// The service of [`Outbound`].
 #[derive(Clone, Debug)]
 pub struct OutboundService<S> {
-    inner: S,
+    inner: Rc<S>,
     outbound: Outbound,
 }
 
 impl<S> Service<ConnectRequest> for OutboundService<S>
 where
-    S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError>,
+    S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError> + 'static,
 {
     type Response = ConnectResponse;
-    /// The inner error, or in strict mode [`SendRequestError::Custom`] of an [`Unscoped`].
+    /// The inner error; or [`SendRequestError::Custom`] of an [`Unscoped`](greenlane_core::Unscoped) in strict
+    /// mode, or of what `greenlane-routing` refuses.
     type Error = SendRequestError;
     type Future = OutboundFuture<S::Future>;
 
     forward_ready!(inner);
 
-    fn call(&self, mut request: ConnectRequest) -> Self::Future {
-        let state = match self.outbound.inject(&mut request) {
-            Ok(call) => State::Called { future: self.inner.call(request), call: Some(call) },
+    fn call(&self, request: ConnectRequest) -> Self::Future {
+        let routed = self.outbound.table.route(&self.outbound, &self.inner, request);
+        let told = routed.and_then(|(mut request, routed)| {
+            let call = self.outbound.inject(&mut request, routed.service(), routed.attempt())?;
+            Ok((request, routed, call))
+        });
+        let state = match told {
+            Ok((request, routed, call)) => {
+                State::Called { future: self.inner.call(request), call: Some(call), routed }
+            }
             Err(error) => State::Refused { error: Some(error) },
         };
         OutboundFuture { state }
@@ -133,8 +154,10 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F> {
-        Called { #[pin] future: F, call: Option<OutboundCall> },
-        Refused { error: Option<Unscoped> },
+        Called { #[pin] future: F, call: Option<OutboundCall>, routed: Routed },
+        // Sent to the active version, since the preview was not reached.
+        Again { future: Sent },
+        Refused { error: Option<SendRequestError> },
     }
 }
 
@@ -145,24 +168,38 @@ where
     type Output = Result<ConnectResponse, SendRequestError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (future, call) = match self.project().state.project() {
-            StateProj::Called { future, call } => (future, call),
-            // Polled again after it was ready, a future may do anything but answer.
-            StateProj::Refused { error } => {
-                return error
-                    .take()
-                    .map_or(Poll::Pending, |error| Poll::Ready(Err(refused(error))));
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Called { future, call, routed } => {
+                    let result = ended(ready!(future.poll(cx)), call.take());
+                    match routed.again(&result) {
+                        Some(future) => state.set(State::Again { future }),
+                        None => return Poll::Ready(result),
+                    }
+                }
+                StateProj::Again { future } => return future.as_mut().poll(cx),
+                // Polled again after it was ready, a future may do anything but answer.
+                StateProj::Refused { error } => {
+                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
             }
-        };
-        let result = ready!(future.poll(cx));
-        Poll::Ready(match (result, call.take()) {
-            (result, None) => result,
-            (Ok(response), Some(call)) => Ok(answered(response, call)),
-            (Err(error), Some(call)) => {
-                call.failed();
-                Err(error)
-            }
-        })
+        }
+    }
+}
+
+/// Tells the trail how a sending ended.
+pub(crate) fn ended(
+    result: Result<ConnectResponse, SendRequestError>,
+    call: Option<OutboundCall>,
+) -> Result<ConnectResponse, SendRequestError> {
+    match (result, call) {
+        (result, None) => result,
+        (Ok(response), Some(call)) => Ok(answered(response, call)),
+        (Err(error), Some(call)) => {
+            call.failed();
+            Err(error)
+        }
     }
 }
 
@@ -182,7 +219,8 @@ fn answered(response: ConnectResponse, call: OutboundCall) -> ConnectResponse {
     }
 }
 
-fn refused(error: Unscoped) -> SendRequestError {
+/// A call that is not made.
+pub(crate) fn refused(error: impl Error + 'static) -> SendRequestError {
     /// awc shows it before the error.
     #[derive(Debug)]
     struct Refused;

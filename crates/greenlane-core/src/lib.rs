@@ -29,8 +29,6 @@ mod lane;
 mod observer;
 mod preview;
 mod propagator;
-#[cfg(test)]
-mod test_log;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trace;

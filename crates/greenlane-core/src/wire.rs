@@ -5,7 +5,7 @@ mod wires;
 
 pub(crate) use boundary::keep_from_connection;
 use percent_encoding::percent_decode;
-pub(crate) use wires::{Reading, Wires};
+pub(crate) use wires::{Reading, Seen, Wires};
 
 use crate::admission::Reason;
 use crate::baggage::{members, trim};

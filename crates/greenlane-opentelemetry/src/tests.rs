@@ -5,16 +5,13 @@ mod contexts;
 mod orders;
 mod records;
 
-use std::io::{self, Write};
-use std::sync::{LazyLock, Once, mpsc};
+use std::sync::Once;
 
 use greenlane_core::{Greenlane, InboundCall, Role, Scope};
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider, SpanData};
-use tracing::Dispatch;
-use tracing::subscriber::NoSubscriber;
 
 use crate::labels::is_label;
 use crate::{Bridge, PreviewSpans};
@@ -90,29 +87,4 @@ pub(crate) fn said(attributes: &[KeyValue]) -> String {
 
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().into_owned()
-}
-
-/// The lines that this thread logged.
-pub(crate) fn logged(run: impl FnOnce()) -> Vec<String> {
-    // With one subscriber alone, `tracing` asks only the thread that first logs whether anybody listens.
-    static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
-    LazyLock::force(&SECOND);
-    let (sender, lines) = mpsc::channel();
-    let writer = move || Line(sender.clone());
-    let subscriber = tracing_subscriber::fmt().with_writer(writer).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, run);
-    lines.into_iter().collect()
-}
-
-struct Line(mpsc::Sender<String>);
-
-impl Write for Line {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        _ = self.0.send(String::from_utf8_lossy(line).into_owned());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -26,10 +26,45 @@
 //! The hop of a service that answers with a redirect is not in the trail: reqwest keeps its response
 //! to itself. The service that answers in the end is.
 
+//!
+//! # Routing
+//!
+//! With the feature `routing` an outbound takes a table of routes (`Outbound::routes`), and each call goes to the version
+//! of its service that the table says. Redirects to a service of the table are routed too. `Response::url` then says where
+//! a call went, and a cookie store keeps each version's cookies apart. For connections that don't outlive a promotion,
+//! `greenlane_routing::Aged` makes the client anew:
+//!
+#![cfg_attr(
+    feature = "routing",
+    doc = r#"
+```
+use greenlane_core::Greenlane;
+use greenlane_reqwest::Outbound;
+use greenlane_routing::{Aged, Route, Routes, Routing};
+
+# async fn example() -> Result<(), Box<dyn std::error::Error>> {
+let greenlane = Greenlane::inside("fms-api").build()?;
+let routing = Routing::new(Routes::new([Route::builder("fms-map", "http://fms-map:8080")
+    .preview("*", "http://{service}-{preview}:8080")])?);
+let outbound = Outbound::new(&greenlane).routes(&routing);
+let client = Aged::try_new(move || outbound.clone().client(reqwest::Client::builder()))?;
+let client = client.following(&routing);
+let map = client.get().get("http://fms-map/tiles/7").send().await?;
+# Ok(())
+# }
+```
+"#
+)]
+
 mod client;
 mod outbound;
 mod redirect;
 mod resend;
+#[cfg(feature = "routing")]
+mod routed;
+#[cfg(not(feature = "routing"))]
+#[path = "unrouted.rs"]
+mod routed;
 #[cfg(feature = "testing")]
 pub mod testing;
 

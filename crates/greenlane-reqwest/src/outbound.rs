@@ -1,6 +1,7 @@
 //! The outbound.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use greenlane_core::{Attempts, Destination, Greenlane, Lane, OutboundCall, Scope};
@@ -12,6 +13,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::redirect::Redirects;
 use crate::resend::{WATCH, Watch, spare};
+use crate::routed::Table;
 
 /// Puts the lane on each request that egress allows, and takes the callee's trail off the response.
 ///
@@ -36,6 +38,9 @@ pub struct Outbound {
     peer: Option<Arc<str>>,
     default_headers: HeaderMap,
     pub(crate) redirects: Redirects,
+    pub(crate) table: Table,
+    /// Whether a client was given our redirect policy, so that redirects are seen.
+    sees_redirects: Arc<AtomicBool>,
 }
 
 impl Outbound {
@@ -46,6 +51,8 @@ impl Outbound {
             peer: None,
             default_headers: HeaderMap::new(),
             redirects: Redirects::default(),
+            table: Table::default(),
+            sees_redirects: Arc::default(),
         }
     }
 
@@ -78,6 +85,7 @@ impl Outbound {
     /// [`client`](Outbound::client) and [`plain_client`](Outbound::plain_client) do so by themselves,
     /// and refuse default headers that hold credentials, as you must then see to yourself.
     pub fn redirect_policy(&self) -> Policy {
+        self.sees_redirects.store(true, Ordering::Relaxed);
         self.redirects.policy()
     }
 
@@ -97,42 +105,75 @@ impl Outbound {
     ///
     /// As [`send`](Outbound::send).
     pub async fn execute(&self, client: &Client, request: Request) -> Result<Response> {
-        self.run(request, 1, Way::Client(client)).await
+        self.run(request, None, Way::Client(client)).await
     }
 
-    async fn run(&self, mut request: Request, attempt: u32, mut way: Way<'_>) -> Result<Response> {
+    async fn run(
+        &self,
+        mut request: Request,
+        mut attempts: Option<Attempts>,
+        mut way: Way<'_>,
+    ) -> Result<Response> {
         for (name, value) in &self.default_headers {
             if !request.headers().contains_key(name) {
                 request.headers_mut().insert(name.clone(), value.clone());
             }
         }
         let (started, timeout) = (Instant::now(), request.timeout().copied());
-        let (mut earlier, mut lane) = (Vec::new(), None);
+        let (mut earlier, mut lane, mut attempt, mut falling_back) = (Vec::new(), None, None, None);
         loop {
             // Only the first callee is the peer; a redirect leads elsewhere.
             let peer = self.peer.as_deref().filter(|_| earlier.is_empty());
+            let mut routed = match falling_back.take() {
+                Some(routed) => routed,
+                None => {
+                    let lane = lane.as_ref();
+                    self.table.route(&self.greenlane, lane, peer, &mut attempts, &request)?
+                }
+            };
+            routed.rewrite(&mut request)?;
+            if attempt.is_none() || routed.skips() {
+                attempt = Some(attempts.as_ref().map_or(1, Attempts::start));
+            }
             // An empty map costs nothing.
             let mut headers = std::mem::take(request.headers_mut());
-            let destination = Destination::host(request.url().host_str()).peer(peer);
-            let destination = destination.attempt(attempt).lane(lane.as_ref());
+            let destination = Destination::host(request.url().host_str());
+            let destination = destination.peer(peer.or(routed.service()));
+            let destination = destination.attempt(attempt.unwrap_or(1)).lane(lane.as_ref());
             let (call, before) = self.inject(&destination, &mut headers)?;
             *request.headers_mut() = headers;
-            let Some(watch) = Watch::new(&self.greenlane, &call, earlier) else {
+            let watch =
+                Watch::new(&self.greenlane, &self.table, &call, routed.keeps_host(), earlier);
+            let Some(watch) = watch else {
                 // Nor is the watch over a call around this one its business.
                 return answered(call, WATCH.scope(None, way.send(request)).await);
             };
             let (told, asked) = (call.told(), request.url().clone());
-            let spare = spare(&request, before);
+            let mut spare = spare(&request, before);
+            routed.keep(&mut request);
             let sent = WATCH.scope(Some(watch.clone()), way.send(request)).await;
             lane = Some(call.lane().clone());
-            let response = answered(call, sent)?;
-            let Some(stopped) = watch.stopped(&response) else {
-                self.check_leak(told, &asked, &response);
-                return Ok(response);
-            };
-            request = stopped.next_request(spare, self.redirects.sets_referer());
+            let sent = answered(call, sent);
+            let seen = self.sees_redirects.load(Ordering::Relaxed).then(|| watch.redirected());
+            if routed.falls_back(&sent, seen, &mut spare) {
+                // The preview was the first attempt, whoever counts them.
+                attempts.get_or_insert_with(|| {
+                    let attempts = Attempts::default();
+                    attempts.start();
+                    attempts
+                });
+                (request, earlier, attempt) = (spare, watch.earlier().to_vec(), None);
+                falling_back = Some(routed);
+            } else {
+                let response = sent?;
+                let Some(stopped) = watch.stopped(&response) else {
+                    self.check_leak(told, &asked, &response);
+                    return Ok(response);
+                };
+                request = stopped.next_request(spare, self.redirects.sets_referer());
+                earlier = stopped.previous;
+            }
             *request.timeout_mut() = timeout.map(|all| all.saturating_sub(started.elapsed()));
-            earlier = stopped.previous;
         }
     }
 
@@ -142,8 +183,8 @@ impl Outbound {
         destination: &Destination<'_>,
         headers: &mut HeaderMap,
     ) -> Result<(OutboundCall, HeaderMap)> {
-        // A copy is made only where there may be something to tell.
-        let plain = Scope::current().is_none_or(|scope| scope.is_plain());
+        // A copy is made only where there may be something to tell, or to send again.
+        let plain = !self.table.is_there() && Scope::current().is_none_or(|scope| scope.is_plain());
         let mut before = if plain { HeaderMap::new() } else { headers.clone() };
         let call = self.greenlane.inject(destination, headers).map_err(Error::middleware)?;
         if plain && (call.told() || call.withheld()) {
@@ -206,12 +247,9 @@ impl Middleware for Outbound {
         next: Next<'_>,
     ) -> Result<Response> {
         // The active lane has no trail. All attempts of a retry share these extensions.
-        let attempt = if Lane::current().is_active() {
-            1
-        } else {
-            extensions.get_or_insert_default::<Attempts>().start()
-        };
-        self.run(request, attempt, Way::Next(next, extensions)).await
+        let attempts = (!Lane::current().is_active())
+            .then(|| extensions.get_or_insert_default::<Attempts>().clone());
+        self.run(request, attempts, Way::Next(next, extensions)).await
     }
 }
 

@@ -14,6 +14,8 @@ use reqwest::header::{
 use reqwest::redirect::Attempt;
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
+use crate::routed::Table;
+
 /// Headers that reqwest takes off a request when a redirect leaves its origin.
 pub(crate) const SENSITIVE: [&str; 5] =
     ["authorization", "cookie", "cookie2", "proxy-authorization", "www-authenticate"];
@@ -27,9 +29,12 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Watch {
     greenlane: Greenlane,
+    table: Table,
     /// Egress allowed the host, so the next one must be allowed as well; or it didn't, so the next one
-    /// must be refused as well.
-    told: bool,
+    /// must be refused as well. `None` where there is nothing to tell.
+    told: Option<bool>,
+    /// The request has a `Host` of ours, which reqwest would take along to any host.
+    keeps_host: bool,
     /// The URLs that were asked before, by earlier sendings of the same call.
     earlier: Vec<Url>,
     seen: Mutex<Seen>,
@@ -54,12 +59,15 @@ impl Watch {
     /// `None` where a redirect may go wherever it likes: there is nothing to tell.
     pub(crate) fn new(
         greenlane: &Greenlane,
+        table: &Table,
         call: &OutboundCall,
+        keeps_host: bool,
         earlier: Vec<Url>,
     ) -> Option<Arc<Self>> {
-        (call.told() || call.withheld()).then(|| {
-            let (greenlane, told) = (greenlane.clone(), call.told());
-            Arc::new(Self { greenlane, told, earlier, seen: Mutex::default() })
+        let told = (call.told() || call.withheld()).then(|| call.told());
+        (told.is_some() || table.is_there()).then(|| {
+            let (greenlane, table) = (greenlane.clone(), table.clone());
+            Arc::new(Self { greenlane, table, told, keeps_host, earlier, seen: Mutex::default() })
         })
     }
 
@@ -67,7 +75,12 @@ impl Watch {
         &self.earlier
     }
 
-    /// Whether the next host must be told something else than the one before.
+    /// Whether somebody answered with a redirect that was decided on.
+    pub(crate) fn redirected(&self) -> bool {
+        !self.seen.lock().unwrap_or_else(PoisonError::into_inner).statuses.is_empty()
+    }
+
+    /// Whether the next host must be told something else than the one before, or the call routed anew.
     pub(crate) fn must_stop(&self, attempt: &Attempt<'_>, previous: &[Url]) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if attempt.previous().len() == 1 {
@@ -75,7 +88,10 @@ impl Watch {
             *seen = Seen::default();
         }
         seen.statuses.push(attempt.status());
-        let differs = self.greenlane.may_tell(attempt.url().host_str()) != self.told;
+        let host = attempt.url().host_str();
+        let differs = self.told.is_some_and(|told| self.greenlane.may_tell(host) != told)
+            || self.keeps_host
+            || self.table.lists(attempt.url());
         if differs {
             seen.stopped = Some((previous.to_vec(), attempt.url().clone()));
         }

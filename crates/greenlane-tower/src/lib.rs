@@ -42,17 +42,38 @@
 //! In strict mode a lost call is a `Status` whose source is an [`Unscoped`](greenlane_core::Unscoped). What a
 //! client *streams* is polled by the connection: hand it the lane
 //! ([`HandOffStream`](greenlane_core::HandOffStream)).
+//!
+//! # Routing
+//!
+//! With the feature `routing` a client sends each call to the version of a service that a table says
+//! (`OutboundLayer::routed`), and a server chooses between services of its own by the lane (`Switch`). The feature
+//! `tonic` adds `Channels`, a lazy channel for each address.
 
 mod attempts;
 mod body;
+#[cfg(feature = "tonic")]
+mod channels;
 mod hand_off;
 mod inbound;
+#[cfg(test)]
+#[cfg(feature = "routing")]
+mod instances;
 mod outbound;
+#[cfg(feature = "routing")]
+mod routed;
+#[cfg(feature = "routing")]
+mod switch;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use attempts::{AttemptsLayer, CountAttempts};
 pub use body::{KeepScope, ScopedBodies, ScopedBody};
+#[cfg(feature = "tonic")]
+pub use channels::{Channels, ChannelsFuture};
 pub use hand_off::{HandOffLayer, HandingOff};
 pub use inbound::{Inbound, InboundFuture, InboundLayer};
 pub use outbound::{BoxError, Outbound, OutboundFuture, OutboundLayer};
+#[cfg(feature = "routing")]
+pub use routed::{Routed, RoutedFuture, RoutedLayer, Unreached, unreached};
+#[cfg(feature = "routing")]
+pub use switch::{Switch, SwitchFuture};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use greenlane_core::{Attempts, Destination, Greenlane, OutboundCall, Unscoped};
+use http::request::Parts;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -26,9 +27,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// told apart in the trail.
 #[derive(Clone, Debug)]
 pub struct OutboundLayer {
-    greenlane: Greenlane,
-    peer: Option<Arc<str>>,
-    host: Option<Arc<str>>,
+    pub(crate) greenlane: Greenlane,
+    pub(crate) peer: Option<Arc<str>>,
+    pub(crate) host: Option<Arc<str>>,
 }
 
 impl OutboundLayer {
@@ -51,6 +52,24 @@ impl OutboundLayer {
     pub fn host(mut self, host: impl Into<Arc<str>>) -> Self {
         self.host = Some(host.into());
         self
+    }
+
+    /// Puts the lane on a request. The callee is called `service` in the trail, where there is no peer.
+    pub(crate) fn tell(
+        &self,
+        parts: &mut Parts,
+        service: Option<&str>,
+    ) -> Result<OutboundCall, Unscoped> {
+        let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
+        let host = parts.uri.host().or(self.host.as_deref());
+        let peer = self.peer.as_deref().or(service);
+        let destination = Destination::host(host).peer(peer).attempt(attempt);
+        let handed_off = parts.extensions.remove::<HandedOff>();
+        let mut inject = || self.greenlane.inject(&destination, &mut parts.headers);
+        match handed_off {
+            Some(HandedOff(envelope)) => envelope.run_sync(|()| inject()),
+            None => inject(),
+        }
     }
 }
 
@@ -85,16 +104,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
-        let host = parts.uri.host().or(self.layer.host.as_deref());
-        let destination = Destination::host(host).peer(self.layer.peer.as_deref()).attempt(attempt);
-        let handed_off = parts.extensions.remove::<HandedOff>();
-        let mut inject = || self.layer.greenlane.inject(&destination, &mut parts.headers);
-        let injected = match handed_off {
-            Some(HandedOff(envelope)) => envelope.run_sync(|()| inject()),
-            None => inject(),
-        };
-        match injected {
+        match self.layer.tell(&mut parts, None) {
             Ok(call) => {
                 let request = Request::from_parts(parts, body);
                 let future = call.sending(|| self.inner.call(request));

@@ -41,6 +41,8 @@ let app: Router = Router::new()
 //! | `reqwest` | [`reqwest`](https://docs.rs/greenlane-reqwest): outbound for reqwest and reqwest-middleware |
 //! | `poem` | [`poem`](https://docs.rs/greenlane-poem): inbound and extractors |
 //! | `salvo` | [`salvo`](https://docs.rs/greenlane-salvo): inbound and extractors; Salvo needs Rust 1.95 |
+//! | `routing` | [`routing`](https://docs.rs/greenlane-routing): route tables, and `routed` or `routes` on the outbounds of `tower`, `reqwest` and `awc` |
+//! | `tonic` | [`tower::Channels`](https://docs.rs/greenlane-tower): routing for tonic; enables `routing` and `tower` |
 //! | `token` | [`Gate::token`]: the edge lets in whoever has a signed token |
 //! | `sample` | [`Gate::sample`]: the edge lets a sticky sample of users in |
 //! | `serde` | [`Gate`] in an application's configuration file |
@@ -61,6 +63,9 @@ pub use greenlane_poem as poem;
 #[cfg(feature = "reqwest")]
 #[doc(inline)]
 pub use greenlane_reqwest as reqwest;
+#[cfg(feature = "routing")]
+#[doc(inline)]
+pub use greenlane_routing as routing;
 #[cfg(feature = "salvo")]
 #[doc(inline)]
 pub use greenlane_salvo as salvo;

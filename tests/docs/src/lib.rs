@@ -27,3 +27,7 @@ mod other_languages {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/lost-lanes.md")]
 mod lost_lanes {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/routing.md")]
+mod routing {}

@@ -2,9 +2,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use logged::logged;
+
 use super::*;
 use crate::admission::Gate;
-use crate::test_log::logged;
 
 fn vars(extra: &[(&str, &str)]) -> Result<Builder, ConfigError> {
     let base = [("GREENLANE_SERVICE", "fms-api"), ("GREENLANE_ADMISSION", "inside")];

@@ -12,7 +12,7 @@ use crate::error::{TrailError, Unscoped};
 use crate::lane::{Lane, Scope};
 use crate::preview::Preview;
 use crate::trail::{Full, Hop, Served, Slot, TRAIL, Trail};
-use crate::wire::{Reading, keep_from_connection};
+use crate::wire::{Reading, Seen, keep_from_connection};
 
 /// Whom a call is for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,6 +88,15 @@ enum Telling {
     Withheld,
 }
 
+/// What the headers of a call say of its lane.
+struct Said {
+    seen: Seen,
+    /// No other preview than the scope's own is believed.
+    barred: bool,
+    /// It was copied from what the request said, in place of being set by the application.
+    copied: bool,
+}
+
 /// What the trail needs to know of a call.
 #[derive(Debug)]
 struct Tracked {
@@ -143,6 +152,38 @@ impl Greenlane {
         Ok(OutboundCall { lane, told, takes_trail: scope.is_some(), tracked })
     }
 
+    /// The lane that [`inject`](Greenlane::inject) would choose for a call with these headers: what the
+    /// application itself set on it, or else the scope's; the active lane outside any scope. Nothing is
+    /// changed or counted.
+    ///
+    /// For routing, which has to know the lane before it knows the host.
+    pub fn lane_of(&self, headers: &(impl HeaderSource + ?Sized)) -> Lane {
+        if !self.0.enabled {
+            return Lane::ACTIVE;
+        }
+        let scope = Scope::current();
+        let said = self.said(scope.as_ref(), headers);
+        match said.seen.reading {
+            Reading::Preview(preview) if !said.copied => preview.into(),
+            _ => scope.map_or(Lane::ACTIVE, |scope| scope.lane()),
+        }
+    }
+
+    /// What the headers of a call say of its lane.
+    fn said(&self, scope: Option<&Scope>, headers: &(impl HeaderSource + ?Sized)) -> Said {
+        let inner = &*self.0;
+        let seen = inner.wires.read_call(headers);
+        // At the edge, what is on a call outside any request may be a stranger's whose request was lost.
+        let outside = scope.and_then(Scope::handle).is_none_or(|handle| handle == 0);
+        let barred = scope.is_some_and(Scope::barred) || (outside && inner.admission.is_edge());
+        let lane = scope.map_or(Lane::ACTIVE, Scope::lane);
+        let copied = seen.reading.preview().is_some_and(|preview| {
+            let another = lane.preview() != Some(preview);
+            (barred && another) || scope.is_some_and(|scope| scope.is_copy(preview))
+        });
+        Said { seen, barred, copied }
+    }
+
     /// The preview that the application set on the call, and whether there is any line to look at.
     ///
     /// What was copied from the request by a tracer or a proxying handler is not the application's, where
@@ -154,19 +195,11 @@ impl Greenlane {
         headers: &mut H,
     ) -> (Option<Preview>, bool) {
         let inner = &*self.0;
-        let seen = inner.wires.read_call(headers);
-        // At the edge, what is on a call outside any request may be a stranger's whose request was lost.
-        let outside = scope.and_then(Scope::handle).is_none_or(|handle| handle == 0);
-        let barred = scope.is_some_and(Scope::barred) || (outside && inner.admission.is_edge());
+        let Said { seen, barred, copied } = self.said(scope, headers);
         if barred || scope.is_some_and(Scope::has_copies) {
             // Not read on calls, but handed on by tracers.
             inner.wires.strip_tracestate(headers);
         }
-        let lane = scope.map_or(Lane::ACTIVE, Scope::lane);
-        let copied = seen.reading.preview().is_some_and(|preview| {
-            let another = lane.preview() != Some(preview);
-            (barred && another) || scope.is_some_and(|scope| scope.is_copy(preview))
-        });
         match (copied, barred) {
             (true, true) => inner.counters.add(Counter::Stripped, 1),
             // The application said otherwise, and has its way.

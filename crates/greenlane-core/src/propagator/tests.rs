@@ -3,9 +3,10 @@ mod trails;
 
 use http::{HeaderMap, HeaderValue};
 
+use logged::logged;
+
 use super::*;
 use crate::carrier::test_headers::headers;
-use crate::test_log::logged;
 use crate::{Builder, Gate, Greenlane, HeaderName, Preview, Role, Scope, Served, Trail, Wire};
 
 fn inside() -> Builder {
@@ -267,6 +268,40 @@ fn a_copy_of_what_the_request_said_does_not_undo_what_the_application_decided() 
     }
     assert_eq!(call(request, copied).0, told("release-42"));
     assert_eq!(greenlane.counts().stripped(), 0, "everybody was let in");
+}
+
+#[test]
+fn the_lane_of_a_call_is_known_before_its_host_is_and_asking_changes_nothing() {
+    let greenlane = inside().build().unwrap();
+    let inbound = greenlane.extract(&mut headers(&[WANTED]));
+    let request = inbound.scope().unwrap().clone();
+    let active = request.clone().with_lane(Lane::ACTIVE);
+    let copied = ("baggage", "preview=release-42");
+    for (scope, own, expected) in [
+        (&request, None, "release-42"),
+        (&request, Some(("x-preview", "own")), "own"),
+        (&request, Some(("x-preview", "a b")), "release-42"),
+        (&active, Some(copied), "active"),
+        (&active, Some(("x-preview", "own")), "own"),
+        (&Scope::background(), None, "active"),
+    ] {
+        let own: Vec<_> = own.into_iter().collect();
+        let mut call = headers(&own);
+        scope.run_sync(|| {
+            assert_eq!(greenlane.lane_of(&call).to_string(), expected, "{scope:?} {own:?}");
+            assert_eq!(call, headers(&own), "it is as it was");
+            let before = greenlane.counts();
+            _ = greenlane.lane_of(&call);
+            assert_eq!(greenlane.counts(), before, "nothing is counted");
+            assert_eq!(inject(&greenlane, "fms-map", &mut call).lane().to_string(), expected);
+        });
+    }
+    assert_eq!(greenlane.lane_of(&headers(&[])), Lane::ACTIVE);
+    assert_eq!(greenlane.counts().unscoped(), 0, "nobody called");
+    let edge = Greenlane::edge("console", []).build().unwrap();
+    assert_eq!(edge.lane_of(&headers(&[WANTED])), Lane::ACTIVE, "lost, and perhaps a stranger's");
+    let off = inside().enabled(false).build().unwrap();
+    assert_eq!(off.lane_of(&headers(&[WANTED])), Lane::ACTIVE);
 }
 
 /// The lane was lost with a task, and the tracer's context was not.

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use greenlane_core::{HandOff, Lane};
 use greenlane_tower::{InboundLayer, OutboundLayer};
 use http::{Request, Response};
+use logged::logged;
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};

@@ -1,6 +1,7 @@
 //! Log records, hops, and the trace that they are of.
 
 use greenlane_core::Destination;
+use logged::logged;
 use opentelemetry::Context;
 use opentelemetry::logs::{AnyValue, Logger, LoggerProvider};
 use opentelemetry::propagation::TextMapPropagator;

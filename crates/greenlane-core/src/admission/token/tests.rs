@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::claims::{LEEWAY, MAX_LEN};
 use super::*;
 use crate::carrier::test_headers::headers;
-use crate::test_log::logged;
 use crate::{Builder, Greenlane};
+use logged::logged;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 const OTHER: &[u8] = b"fedcba9876543210fedcba9876543210";

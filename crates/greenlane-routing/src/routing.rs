@@ -1,0 +1,221 @@
+//! Tables, egress and circuits together: what outbounds take.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use greenlane_core::{Greenlane, Lane};
+
+use crate::address::Address;
+use crate::circuit::Circuit;
+use crate::counts::{Counters, RoutingCounts, add};
+use crate::decision::{Decision, Missing};
+use crate::error::Unrouted;
+#[cfg(feature = "files")]
+use crate::file::RouteFile;
+use crate::plan::{Failing, Plan, Sending};
+use crate::route::{Otherwise, Route};
+use crate::routes::Routes;
+
+/// What the outbounds of the adapters take: a table, or a file that is followed, and the circuits of the
+/// previews in it. Cheap to clone; all clones are one.
+///
+/// ```
+/// use greenlane_routing::{Route, Routes, Routing};
+///
+/// let routes = Routes::new([Route::builder("fms-map", "http://fms-map:8080")
+///     .preview("*", "http://{service}-{preview}:8080")])?;
+/// let routing = Routing::new(routes);
+/// # Ok::<(), greenlane_routing::RouteError>(())
+/// ```
+#[derive(Clone)]
+pub struct Routing(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    circuit: Circuit,
+    counters: Counters,
+    /// Services whose previews egress refuses, warned of once.
+    warned: Mutex<HashSet<Arc<str>>>,
+}
+
+/// A table, and the number of those before it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) routes: Routes,
+    pub(crate) generation: u64,
+}
+
+#[derive(Clone)]
+enum Source {
+    Known(Arc<Table>),
+    #[cfg(feature = "files")]
+    File(RouteFile),
+}
+
+impl Routing {
+    /// So many services are remembered to have been warned of.
+    const MAX_WARNED: usize = 1024;
+
+    /// By a table that does not change.
+    pub fn new(routes: Routes) -> Self {
+        Self::by(Source::Known(Arc::new(Table { routes, generation: 0 })), Circuit::PAUSE)
+    }
+
+    /// By the table that the file holds, as it changes.
+    #[cfg(feature = "files")]
+    pub fn following(file: &RouteFile) -> Self {
+        Self::by(Source::File(file.clone()), Circuit::PAUSE)
+    }
+
+    fn by(source: Source, pause: Duration) -> Self {
+        let circuit = Circuit::new(pause);
+        Self(Arc::new(Inner {
+            source,
+            circuit,
+            counters: Counters::default(),
+            warned: Mutex::default(),
+        }))
+    }
+
+    /// The same with circuits that stay open for this long, in place of 5 seconds. It counts anew, so it
+    /// belongs where the routing is made.
+    #[must_use]
+    pub fn pause(self, pause: Duration) -> Self {
+        Self::by(self.0.source.clone(), pause)
+    }
+
+    /// What an outbound is to do with a call in this lane, to a URL with this host and port
+    /// ([`Routes::decide`]). `greenlane` says whom egress allows to be told of a preview. For adapters.
+    pub fn plan(&self, greenlane: &Greenlane, lane: &Lane, host: &str, port: Option<u16>) -> Plan {
+        let table = self.table();
+        let mut decision = table.routes.decide(lane, host, port);
+        if let Decision::Preview { route, address } = &decision
+            && !greenlane.may_tell(Some(address.host()))
+        {
+            self.warn_withheld(route, address);
+            decision = route.without(Missing::Withheld);
+        }
+        match (decision, lane.preview()) {
+            (Decision::Unlisted, _) => Plan::Unlisted,
+            (Decision::Preview { route, address }, _) => {
+                let made = matches!(address, std::borrow::Cow::Owned(_));
+                self.to_preview(route, address.into_owned(), made)
+            }
+            (Decision::Active { route, missing }, _) => {
+                if missing.is_some() {
+                    add(&self.0.counters.without_preview);
+                }
+                Plan::Send(self.to_active(route))
+            }
+            (Decision::Fail { route, missing }, Some(preview)) => {
+                let (service, preview) = (route.service.clone(), preview.clone());
+                self.refuse(route, Unrouted::NoPreview { service, preview, missing })
+            }
+            // Without a preview nothing is missing.
+            (Decision::Fail { route, .. }, None) => Plan::Send(self.to_active(route)),
+        }
+    }
+
+    fn to_preview(&self, route: &Route, address: Address, made: bool) -> Plan {
+        let falls_back = route.unreachable == Otherwise::Active;
+        match (self.0.circuit.enter(&address, made), falls_back) {
+            (Some(passage), _) => {
+                add(&self.0.counters.to_previews);
+                let fallback = falls_back.then(|| route.active.clone());
+                let passage = Some(passage);
+                Plan::Send(Sending { address, made, passage, fallback, ..self.to_active(route) })
+            }
+            (None, true) => {
+                add(&self.0.counters.skipped);
+                add(&self.0.counters.fell_back);
+                Plan::Send(Sending { skipped: Some(address), ..self.to_active(route) })
+            }
+            (None, false) => {
+                add(&self.0.counters.skipped);
+                let service = route.service.clone();
+                self.refuse(route, Unrouted::Unreachable { service, address })
+            }
+        }
+    }
+
+    fn to_active(&self, route: &Route) -> Sending {
+        Sending {
+            routing: self.clone(),
+            service: route.service.clone(),
+            address: route.active.clone(),
+            made: false,
+            host: route.host,
+            passage: None,
+            fallback: None,
+            skipped: None,
+        }
+    }
+
+    fn refuse(&self, route: &Route, error: Unrouted) -> Plan {
+        add(&self.0.counters.refused);
+        Plan::Fail(Failing { error, address: route.active.clone() })
+    }
+
+    /// A preview that is never told what it is asked for is a mistake in the settings: it is counted each
+    /// time and told once for a service.
+    fn warn_withheld(&self, route: &Route, address: &Address) {
+        add(&self.0.counters.withheld);
+        let mut warned = self.0.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.len() < Self::MAX_WARNED && warned.insert(route.service.clone()) {
+            tracing::warn!(
+                service = route.service(),
+                address = %address,
+                "greenlane: egress refuses the address of this service's preview, so there is none; if it is one \
+                 of yours, allow it with `.egress([\"{}\"])`",
+                address.host()
+            );
+        }
+    }
+
+    /// Whether the table in effect has a service that is called by a URL with this host and port.
+    pub fn lists(&self, host: &str, port: Option<u16>) -> bool {
+        self.table().routes.find(host, port).is_some()
+    }
+
+    /// [`Routes::server_name`] of the table in effect.
+    pub fn server_name(&self, host: &str) -> Option<String> {
+        self.table().routes.server_name(host).map(str::to_owned)
+    }
+
+    /// How often the table was replaced. Clients that keep connections drain them when it changes: see
+    /// [`Aged`](crate::Aged).
+    pub fn generation(&self) -> u64 {
+        self.table().generation
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> RoutingCounts {
+        self.0.counters.counts()
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    fn table(&self) -> Arc<Table> {
+        match &self.0.source {
+            Source::Known(table) => table.clone(),
+            #[cfg(feature = "files")]
+            Source::File(file) => file.table(),
+        }
+    }
+}
+
+impl fmt::Debug for Routing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routing")
+            .field("generation", &self.generation())
+            .field("circuit", &self.0.circuit)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Routing in the client: each call is sent where its route says.
+
+mod future;
+mod unreached;
+
+use std::task::{Context, Poll};
+
+use greenlane_core::{Attempts, Envelope, Lane, OutboundCall};
+use greenlane_routing::{KeptBody, Plan, Routing, Sending};
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderValue, Request, Response, Uri, Version};
+use tower_layer::Layer;
+use tower_service::Service;
+
+pub use future::RoutedFuture;
+use future::{Again, State};
+pub use unreached::{Unreached, unreached};
+
+use crate::hand_off::HandedOff;
+use crate::outbound::{BoxError, OutboundLayer};
+
+/// An [`OutboundLayer`] that also sends each call where its route says: [`OutboundLayer::routed`].
+///
+/// Scheme, host and port of the URL become those of the address; path, query, body and trailers stay. `Host`
+/// follows the route, unless the application set it. What HTTP/2 has in its place, `:authority`, always says
+/// where the call goes (with tonic's [`Channels`](crate::Channels) it follows the route), and so do the name in the
+/// TLS handshake and the certificate that is accepted.
+///
+/// # Sending again
+///
+/// Where the route says `unreachable = "active"`, a call whose preview can't be connected to is sent to the active
+/// version, once, and the trail shows both. That is done only if nothing of it can have left: the error says that
+/// there was no connection, and nobody polled the body, which is kept for this in a [`KeptBody`]. So the
+/// client's body type is that one, and nothing between this layer and the client may send a request more than
+/// once: redirects and retries go outside, as with any outbound.
+///
+/// A client that has no time limit for connecting waits as long as the system does.
+#[derive(Clone, Debug)]
+pub struct RoutedLayer {
+    outbound: OutboundLayer,
+    routing: Routing,
+    unreached: Unreached,
+}
+
+impl OutboundLayer {
+    /// This outbound with a table of routes.
+    ///
+    /// Which service a call is for says the host of its URL, or the [`host`](OutboundLayer::host) where it names
+    /// none, as tonic's don't. The hop is named by the service.
+    ///
+    /// ```
+    /// use greenlane_core::Greenlane;
+    /// use greenlane_routing::{Aged, Route, Routes, Routing};
+    /// use greenlane_tower::OutboundLayer;
+    /// use http_body_util::Empty;
+    /// use hyper_util::client::legacy::Client;
+    /// use hyper_util::rt::TokioExecutor;
+    /// use tower::Layer;
+    ///
+    /// let greenlane = Greenlane::inside("fms-api").build()?;
+    /// let routing = Routing::new(Routes::new([Route::builder("fms-map", "http://fms-map:8080")
+    ///     .preview("*", "http://{service}-{preview}:8080")])?);
+    /// let client = Aged::new(|| Client::builder(TokioExecutor::new()).build_http()).following(&routing);
+    /// let client = OutboundLayer::new(&greenlane).routed(&routing).layer(client);
+    /// // client.call(Request::get("http://fms-map/tiles/7").body(Empty::new())?)
+    /// # fn is_a_client<S: tower::Service<http::Request<Empty<bytes::Bytes>>>>(_: S) {}
+    /// # is_a_client(client);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn routed(self, routing: &Routing) -> RoutedLayer {
+        RoutedLayer { outbound: self, routing: routing.clone(), unreached }
+    }
+}
+
+impl RoutedLayer {
+    /// How errors of clients are read that are neither hyper-util's nor tonic's: see [`unreached`]. What it is
+    /// true for may be sent to the active version, so it must be sure that nothing was sent.
+    #[must_use]
+    pub fn unreached(mut self, unreached: Unreached) -> Self {
+        self.unreached = unreached;
+        self
+    }
+
+    fn plan(&self, lane: &Lane, uri: &Uri) -> Plan {
+        let port = uri.port_u16().or(match uri.scheme_str() {
+            Some("https" | "wss") => Some(443),
+            Some("http" | "ws") => Some(80),
+            _ => None,
+        });
+        match uri.host().or(self.outbound.host.as_deref()) {
+            Some(host) => self.routing.plan(&self.outbound.greenlane, lane, host, port),
+            None => Plan::Unlisted,
+        }
+    }
+
+    /// Rewrites a request for where it goes now, and tells it what it needs to know.
+    fn tell(&self, parts: &mut Parts, sending: &Sending) -> Result<OutboundCall, BoxError> {
+        let there = sending.address().at(&parts.uri)?;
+        let asked = std::mem::replace(&mut parts.uri, there).into_parts().authority;
+        let asked = || asked.or_else(|| self.outbound.host.as_deref()?.parse::<Authority>().ok());
+        let origin = sending.keeps_host().then(asked).flatten();
+        if let Some(origin) = &origin {
+            keep_host(parts, origin);
+        }
+        #[cfg(feature = "tonic")]
+        if origin.is_some() || sending.is_made() {
+            parts.extensions.insert(Towards { origin, made: sending.is_made() });
+        }
+        Ok(self.outbound.tell(parts, Some(sending.service()))?)
+    }
+}
+
+/// What a client that keeps a connection for each address needs to know besides it.
+#[cfg(feature = "tonic")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Towards {
+    /// The authority that the callee is to see, where it is not the address's.
+    pub(crate) origin: Option<Authority>,
+    /// The address was made of a preview's name.
+    pub(crate) made: bool,
+}
+
+/// HTTP/2 has `:authority` in its place, and a server may refuse a request where the two differ:
+/// <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1>.
+fn keep_host(parts: &mut Parts, asked: &Authority) {
+    let host = asked.as_str().rsplit('@').next().unwrap_or_default();
+    if parts.version != Version::HTTP_2
+        && !parts.headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::from_str(host)
+    {
+        parts.headers.insert(HOST, host);
+    }
+}
+
+impl<S> Layer<S> for RoutedLayer {
+    type Service = Routed<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Routed { inner, layer: self.clone() }
+    }
+}
+
+/// The service of [`RoutedLayer`].
+#[derive(Clone, Debug)]
+pub struct Routed<S> {
+    inner: S,
+    layer: RoutedLayer,
+}
+
+impl<S, B, ResBody> Service<Request<B>> for Routed<S>
+where
+    S: Service<Request<KeptBody<B>>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = Response<ResBody>;
+    /// The inner error, an [`Unrouted`](greenlane_routing::Unrouted), or
+    /// [`Unscoped`](greenlane_core::Unscoped) in strict mode.
+    type Error = BoxError;
+    type Future = RoutedFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let OutboundLayer { greenlane, peer, .. } = &self.layer.outbound;
+        let lane = in_scope(&parts, || greenlane.lane_of(&parts.headers));
+        match self.layer.plan(&lane, &parts.uri) {
+            Plan::Send(sending) => self.send(parts, body, &lane, sending),
+            Plan::Fail(failing) => {
+                let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
+                in_scope(&parts, || failing.note(greenlane, &lane, peer.as_deref(), attempt));
+                RoutedFuture::of(State::failed(failing.into_error()))
+            }
+            // Where its URL says.
+            _ => RoutedFuture::of(match self.layer.outbound.tell(&mut parts, None) {
+                Ok(call) => {
+                    let request = Request::from_parts(parts, KeptBody::plain(body));
+                    State::Called { future: self.inner.call(request), call: Some(call) }
+                }
+                Err(error) => State::failed(error),
+            }),
+        }
+    }
+}
+
+impl<S> Routed<S> {
+    fn send<B>(
+        &mut self,
+        mut parts: Parts,
+        body: B,
+        lane: &Lane,
+        sending: Sending,
+    ) -> RoutedFuture<S, B>
+    where
+        S: Service<Request<KeptBody<B>>> + Clone,
+    {
+        if sending.may_fall_back() || sending.skips() {
+            let attempts = parts.extensions.get_or_insert_default::<Attempts>().clone();
+            let OutboundLayer { greenlane, peer, .. } = &self.layer.outbound;
+            let peer = peer.as_ref().unwrap_or(sending.service());
+            in_scope(&parts, || sending.note_skipped(greenlane, lane, peer, &attempts));
+        }
+        let (body, again) = if sending.may_fall_back() {
+            // Wherever the future is polled, the lane stays that of the call.
+            parts.extensions.get_or_insert_with(|| HandedOff(Envelope::seal(())));
+            let (body, keeper) = KeptBody::kept(body);
+            let (service, layer) = (self.inner.clone(), self.layer.clone());
+            (body, Some(Again::new(service, layer, parts.clone(), keeper)))
+        } else {
+            (KeptBody::plain(body), None)
+        };
+        match self.layer.tell(&mut parts, &sending) {
+            Ok(call) => {
+                let future = self.inner.call(Request::from_parts(parts, body));
+                let state = State::Called { future, call: Some(call) };
+                RoutedFuture::routed(state, sending, again, self.layer.unreached)
+            }
+            Err(error) => RoutedFuture::of(State::failed(error)),
+        }
+    }
+}
+
+/// In the scope in which the request was handed off, where it was.
+fn in_scope<R>(parts: &Parts, run: impl FnOnce() -> R) -> R {
+    match parts.extensions.get::<HandedOff>() {
+        Some(HandedOff(envelope)) => envelope.clone().run_sync(|()| run()),
+        None => run(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

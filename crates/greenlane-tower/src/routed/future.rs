@@ -1,0 +1,184 @@
+//! A call that is sent where its route says, and perhaps once more.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use greenlane_core::OutboundCall;
+use greenlane_routing::{Keeper, KeptBody, Sending};
+use http::request::Parts;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{RoutedLayer, Unreached, unreached};
+use crate::outbound::BoxError;
+
+pin_project! {
+    /// The future of [`Routed`](super::Routed). Dropped before it is ready, the call was cancelled.
+    pub struct RoutedFuture<S, B>
+    where
+        S: Service<Request<KeptBody<B>>>,
+    {
+        #[pin]
+        state: State<S::Future>,
+        sending: Option<Sending>,
+        again: Option<Again<S, B>>,
+        unreached: Unreached,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    pub(super) enum State<F> {
+        Called { #[pin] future: F, call: Option<OutboundCall> },
+        // Until the service is ready to send it again.
+        Waits,
+        Failed { error: Option<BoxError> },
+    }
+}
+
+/// What it takes to send a call again.
+pub(super) struct Again<S, B> {
+    service: S,
+    layer: RoutedLayer,
+    parts: Parts,
+    /// Who has the body while it is sent for the first time.
+    keeper: Option<Keeper<B>>,
+    /// The body that was taken back.
+    body: Option<B>,
+}
+
+impl<F> State<F> {
+    pub(super) fn failed(error: impl Into<BoxError>) -> Self {
+        Self::Failed { error: Some(error.into()) }
+    }
+}
+
+impl<S, B> RoutedFuture<S, B>
+where
+    S: Service<Request<KeptBody<B>>>,
+{
+    pub(super) fn of(state: State<S::Future>) -> Self {
+        Self { state, sending: None, again: None, unreached }
+    }
+
+    pub(super) fn routed(
+        state: State<S::Future>,
+        sending: Sending,
+        again: Option<Again<S, B>>,
+        unreached: Unreached,
+    ) -> Self {
+        Self { state, sending: Some(sending), again, unreached }
+    }
+}
+
+impl<S, B> Again<S, B> {
+    pub(super) fn new(service: S, layer: RoutedLayer, parts: Parts, keeper: Keeper<B>) -> Self {
+        Self { service, layer, parts, keeper: Some(keeper), body: None }
+    }
+
+    /// Whether nobody polled the body.
+    fn takes_back(&mut self) -> bool {
+        self.body = self.keeper.take().and_then(Keeper::take_back);
+        self.body.is_some()
+    }
+}
+
+impl<S, B> Again<S, B>
+where
+    S: Service<Request<KeptBody<B>>>,
+{
+    fn send(self, sending: &Sending) -> State<S::Future> {
+        let Self { mut service, layer, mut parts, body, .. } = self;
+        let Some(body) = body else {
+            return State::failed("greenlane: the body was not taken back");
+        };
+        match layer.tell(&mut parts, sending) {
+            Ok(call) => {
+                let future = service.call(Request::from_parts(parts, KeptBody::plain(body)));
+                State::Called { future, call: Some(call) }
+            }
+            Err(error) => State::failed(error),
+        }
+    }
+}
+
+impl<S, B, ResBody> Future for RoutedFuture<S, B>
+where
+    S: Service<Request<KeptBody<B>>, Response = Response<ResBody>>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Response<ResBody>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Called { future, call } => {
+                    let mut result = ready!(future.poll(cx)).map_err(Into::<BoxError>::into);
+                    tell(call.take(), &mut result);
+                    let unreached = matches!(&result, Err(error) if (*this.unreached)(&**error));
+                    match this.sending.as_mut() {
+                        Some(sending) if unreached => {
+                            if !falls_back(sending, this.again) {
+                                return Poll::Ready(result);
+                            }
+                            this.state.set(State::Waits);
+                        }
+                        sending => {
+                            if let Some(sending) = sending {
+                                sending.connected();
+                            }
+                            return Poll::Ready(result);
+                        }
+                    }
+                }
+                StateProj::Waits => {
+                    // Polled again after it was ready, a future may do anything but answer.
+                    let Some(again) = this.again.as_mut() else { return Poll::Pending };
+                    ready!(again.service.poll_ready(cx)).map_err(Into::<BoxError>::into)?;
+                    let next = this.again.take().zip(this.sending.as_ref());
+                    let Some((again, sending)) = next else { return Poll::Pending };
+                    this.state.set(again.send(sending));
+                }
+                StateProj::Failed { error } => {
+                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
+            }
+        }
+    }
+}
+
+/// Tells the trail how a sending ended.
+fn tell<ResBody>(call: Option<OutboundCall>, result: &mut Result<Response<ResBody>, BoxError>) {
+    match (result, call) {
+        (_, None) => {}
+        (Ok(response), Some(call)) => {
+            call.answered(response.status().as_u16(), response.headers_mut());
+        }
+        (Err(_), Some(call)) => call.failed(),
+    }
+}
+
+/// Whether a call that did not reach its preview goes to the active version now.
+fn falls_back<S, B>(sending: &mut Sending, again: &mut Option<Again<S, B>>) -> bool {
+    sending.unreached();
+    let Some(next) = again else { return false };
+    if next.takes_back() && sending.fall_back() {
+        return true;
+    }
+    sending.strand();
+    *again = None;
+    false
+}
+
+impl<S, B> fmt::Debug for RoutedFuture<S, B>
+where
+    S: Service<Request<KeptBody<B>>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoutedFuture")
+    }
+}
