@@ -8,6 +8,8 @@ use awc::Client;
 use awc::test::TestResponse;
 use greenlane_core::InboundCall;
 
+use greenlane_core::Unscoped;
+
 use super::*;
 
 /// The innermost middleware of a client: it calls nobody, answers with a trail, and notes what it was

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
-use actix_web::http::header::{HOST, LOCATION};
+use actix_web::http::header::{HOST, LOCATION, UPGRADE};
 use actix_web::rt;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
@@ -59,12 +59,17 @@ impl Instance {
     }
 }
 
-async fn answer(request: HttpRequest, shared: Data<Shared>, body: Bytes) -> HttpResponse {
+async fn answer(request: HttpRequest, shared: Data<Shared>, payload: web::Payload) -> HttpResponse {
     let header = |name: &str| {
         let value = request.headers().get(name);
         value.map_or("", |value| value.to_str().unwrap()).to_owned()
     };
     let line = format!("{} {}", request.method(), request.uri());
+    // What follows an upgrade has no end.
+    let body = match request.headers().contains_key(UPGRADE) {
+        true => Bytes::new(),
+        false => payload.to_bytes().await.unwrap(),
+    };
     let body = String::from_utf8(body.to_vec()).unwrap();
     let arrived = Arrived { line, host: header("host"), told: header("x-preview"), body };
     shared.arrived.lock().unwrap().push(arrived);
