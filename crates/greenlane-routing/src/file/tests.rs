@@ -1,4 +1,5 @@
 use std::fs;
+use std::thread;
 
 use greenlane_core::{Greenlane, Lane};
 use tempfile::TempDir;
