@@ -1,5 +1,7 @@
 //! Tables as text.
 
+mod embedded;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;

@@ -16,6 +16,8 @@ pub enum Program {
     DatadogAgent,
     /// nginx.
     Nginx,
+    /// A headless Chromium.
+    Chromium,
     /// Prometheus.
     Prometheus,
     /// What tests rules of Prometheus, and comes with it.
@@ -39,6 +41,7 @@ pub fn find(program: Program) -> Result<PathBuf, String> {
         }
         Program::DatadogAgent => ("ddapm-test-agent", python("ddapm-test-agent")),
         Program::Nginx => ("nginx", on_path("nginx")),
+        Program::Chromium => ("Chromium", chromium()),
         Program::Prometheus => ("Prometheus", on_path("prometheus")),
         Program::Promtool => ("promtool", on_path("promtool")),
     };
@@ -71,6 +74,13 @@ pub fn versions() -> String {
     let versions =
         programs.map(|(name, option)| version(name, option).unwrap_or(format!("no {name}")));
     versions.join("; ")
+}
+
+/// The one that is a part of Node's packages, unpacked; else the system's.
+fn chromium() -> Option<PathBuf> {
+    let pinned = current("node", "package-lock.json");
+    let pinned = pinned.then(|| existing(root().join("chromium/chromium"))).flatten();
+    pinned.or_else(|| on_path("chromium"))
 }
 
 fn python(name: &str) -> Option<PathBuf> {

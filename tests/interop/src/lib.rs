@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod chain;
+pub mod chromium;
 pub mod events;
 pub mod installed;
 pub mod nginx;

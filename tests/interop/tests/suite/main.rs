@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod analysis;
+mod browser;
 mod documents;
 mod hops;
 mod lines;
@@ -36,6 +37,7 @@ fn main() {
         settings::trials(),
         tags::trials(),
         analysis::trials(),
+        browser::trials(),
         documents::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
