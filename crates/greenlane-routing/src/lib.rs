@@ -33,6 +33,9 @@
 //! # Features
 //!
 //! `files`, on by default, reads tables in TOML, YAML and JSON, and follows files of these.
+//!
+//! `render` writes the configurations of nginx, HAProxy, Envoy, Traefik, AWS's load balancer and Argo Rollouts from a
+//! table.
 
 mod address;
 mod aged;
@@ -50,6 +53,8 @@ mod name;
 #[cfg(feature = "files")]
 mod parse;
 mod plan;
+#[cfg(feature = "render")]
+pub mod render;
 mod route;
 mod routes;
 mod routing;

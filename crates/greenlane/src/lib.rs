@@ -42,6 +42,7 @@ let app: Router = Router::new()
 //! | `poem` | [`poem`](https://docs.rs/greenlane-poem): inbound and extractors |
 //! | `salvo` | [`salvo`](https://docs.rs/greenlane-salvo): inbound and extractors; Salvo needs Rust 1.95 |
 //! | `routing` | [`routing`](https://docs.rs/greenlane-routing): route tables, and `routed` or `routes` on the outbounds of `tower`, `reqwest` and `awc` |
+//! | `render` | `routing::render`: load balancers' configurations, written from a route table; enables `routing` |
 //! | `tonic` | [`tower::Channels`](https://docs.rs/greenlane-tower): routing for tonic; enables `routing` and `tower` |
 //! | `token` | [`Gate::token`]: the edge lets in whoever has a signed token |
 //! | `sample` | [`Gate::sample`]: the edge lets a sticky sample of users in |

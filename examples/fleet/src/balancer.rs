@@ -1,5 +1,5 @@
-//! A small load balancer, as an AWS load balancer with Argo Rollouts would be: it routes by one header
-//! alone, and knows nothing of Greenlane. Speaks HTTP/1 and HTTP/2, so that gRPC passes.
+//! A small load balancer. By itself it routes by one header alone, and knows nothing of Greenlane; others may choose for
+//! it. Speaks HTTP/1 and HTTP/2, so that gRPC passes.
 
 use std::collections::HashMap;
 use std::io;
@@ -41,12 +41,26 @@ pub struct Rules {
     pub active: SocketAddr,
 }
 
-/// Serves on a free port of the loopback address.
-///
-/// # Errors
-///
-/// When no port can be opened.
-pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
+impl Rules {
+    /// AWS compares a header's value without regard to case.
+    pub fn choose(&self, request: &Request) -> Choice {
+        let wanted = request.headers().get(self.header).and_then(|value| value.to_str().ok());
+        let preview = wanted.and_then(|wanted| self.previews.get(&wanted.to_ascii_lowercase()));
+        Choice::To(preview.copied().unwrap_or(self.active))
+    }
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Choice {
+    /// This instance is asked.
+    To(SocketAddr),
+    /// The load balancer answers itself.
+    Answer(StatusCode),
+}
+
+/// Serves there, as long as the process lives, and does what is chosen for each request.
+pub fn start(listener: TcpListener, choose: impl Fn(&Request) -> Choice + Send + Sync + 'static) {
     // Shorter than any of the services keeps an idle connection.
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
@@ -56,9 +70,8 @@ pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
     let mut http2 = Client::builder(TokioExecutor::new());
     http2.http2_only(true).http2_max_concurrent_reset_streams(4096);
     let (http1, http2) = (http1.build(connector.clone()), http2.build(connector));
-    let balancer = Balancer { rules, http1, http2 };
-    let app = Router::new().fallback(forward).with_state(Arc::new(balancer));
-    serve(app).await
+    let balancer = Balancer { choose: Box::new(choose), http1, http2 };
+    serve_at(listener, Router::new().fallback(forward).with_state(Arc::new(balancer)));
 }
 
 /// Serves an application on a free port of the loopback address, as long as the process lives.
@@ -69,10 +82,14 @@ pub async fn start(rules: Rules) -> io::Result<SocketAddr> {
 pub async fn serve(app: Router) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
+    serve_at(listener, app);
+    Ok(address)
+}
+
+fn serve_at(listener: TcpListener, app: Router) {
     // Or the small parts of an answer wait for each other's acknowledgements, 40 ms at a time.
     let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     tokio::spawn(async move { axum::serve(listener, app).await });
-    Ok(address)
 }
 
 /// Takes off what belongs to one connection, and what its `Connection` header names.
@@ -88,7 +105,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 struct Balancer {
-    rules: Rules,
+    choose: Box<dyn Fn(&Request) -> Choice + Send + Sync>,
     http1: Client<HttpConnector, Body>,
     http2: Client<HttpConnector, Body>,
 }
@@ -98,18 +115,14 @@ impl Balancer {
     fn client(&self, version: Version) -> &Client<HttpConnector, Body> {
         if version == Version::HTTP_2 { &self.http2 } else { &self.http1 }
     }
-
-    /// AWS compares a header's value without regard to case.
-    fn target(&self, headers: &HeaderMap) -> SocketAddr {
-        let wanted = headers.get(self.rules.header).and_then(|value| value.to_str().ok());
-        let preview =
-            wanted.and_then(|wanted| self.rules.previews.get(&wanted.to_ascii_lowercase()));
-        preview.copied().unwrap_or(self.rules.active)
-    }
 }
 
 async fn forward(State(balancer): State<Arc<Balancer>>, mut request: Request) -> Response {
-    let Some(uri) = uri(balancer.target(request.headers()), request.uri()) else {
+    let target = match (balancer.choose)(&request) {
+        Choice::To(target) => target,
+        Choice::Answer(status) => return status.into_response(),
+    };
+    let Some(uri) = uri(target, request.uri()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     *request.uri_mut() = uri;

@@ -5,6 +5,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{ValueEnum, value_parser};
 use greenlane::Preview;
 
+use crate::lb::Lb;
 use crate::plan::{STORY, Service};
 
 /// Previews a fleet of services, one service at a time.
@@ -32,6 +33,11 @@ pub struct Cli {
     /// release-43 fails, release-44 is slow, and release-45 is asked by nobody
     #[arg(long, requires = "serve")]
     pub metrics: bool,
+
+    /// What stands in front of the services. For all but builtin its configuration is written from the table of routes;
+    /// programs are those of tests/interop/install, or on the path
+    #[arg(long, value_name = "BALANCER", value_enum, default_value_t)]
+    pub lb: Lb,
 
     /// Switch Greenlane off in a service: the trail shows where the chain broke
     #[arg(long = "break", value_name = "SERVICE", value_parser = value_parser!(Service))]
@@ -67,6 +73,7 @@ Examples:
   cargo run -q -- --json                  the same for machines
   cargo run -q -- --break fms-vehicles    one service forgets to hand the preview on
   cargo run -q -- --stop fms-map          the preview of fms-map is down
+  cargo run -q -- --lb nginx              the same behind nginx
   cargo run -q -- --serve                 try it yourself with curl
   cargo run -q -- --serve --metrics       the same, scraped by Prometheus
   cargo run -q --release -- --soak --requests 200000 --concurrency 256

@@ -6,22 +6,22 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use greenlane::axum::InboundLayer;
-use greenlane::reqwest::{Outbound, Redirects};
+use greenlane::reqwest::Redirects;
 use greenlane::{Gate, Greenlane, Place};
 use reqwest_middleware::ClientWithMiddleware;
 
 use crate::balancer::strip_hop_by_hop;
-use crate::services::{Upstream, http};
+use crate::services::{Callee, Upstream, http};
 
 /// The header by which testers show that they are.
 pub const KEY: &str = "x-tester-key";
 
-/// A reverse proxy in front of `fms-api`, found at this URL.
+/// A reverse proxy in front of `fms-api`.
 ///
 /// # Errors
 ///
 /// When Greenlane's settings are wrong, or the client can't be built.
-pub fn app(api: String, key: String) -> Result<Router, Box<dyn std::error::Error>> {
+pub fn app(api: Callee, key: String) -> Result<Router, Box<dyn std::error::Error>> {
     let header = greenlane::HeaderName::new(KEY)?;
     let testers = Gate::application("testers", move |entry| {
         entry.wanted().filter(|_| entry.header(&header) == Some(key.as_bytes())).cloned()
@@ -30,9 +30,9 @@ pub fn app(api: String, key: String) -> Result<Router, Box<dyn std::error::Error
     let testers = testers.credential(Place::header(KEY));
     // Hidden: it is the door, not one of the services that testers ask about.
     let greenlane = Greenlane::edge("edge", [testers]).hidden(true).build()?;
-    let outbound = Outbound::new(&greenlane).peer("fms-api").redirects(Redirects::none());
+    let outbound = api.outbound(&greenlane, "fms-api").redirects(Redirects::none());
     let client = outbound.client(http())?;
-    let app = Router::new().fallback(forward).with_state((client, api));
+    let app = Router::new().fallback(forward).with_state((client, api.url));
     Ok(app.layer(InboundLayer::new(&greenlane)))
 }
 

@@ -7,9 +7,11 @@
 //! them all an edge that lets testers in.
 
 pub mod balancer;
+pub mod cable;
 pub mod cli;
 pub mod edge;
 pub mod fleet;
+pub mod lb;
 pub mod metrics;
 pub mod plan;
 pub mod report;

@@ -9,6 +9,7 @@ use clap::Parser;
 use fleet::cli::Cli;
 use fleet::edge;
 use fleet::fleet::{Answer, Faults, Fleet, Setup};
+use fleet::lb::Lb;
 use fleet::plan::{JUDGED, NOBODYS, RELEASE, STORY, VEHICLE};
 use fleet::report::{self, Document};
 use fleet::soak;
@@ -28,10 +29,10 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     let faults = Faults { broken: cli.broken, stopped: cli.stopped, leaky: cli.leak };
     if cli.soak {
-        return soak(cli.requests, cli.concurrency, faults).await;
+        return soak(cli.requests, cli.concurrency, faults, cli.lb).await;
     }
     let plan = if cli.metrics { JUDGED } else { STORY };
-    let setup = Setup { plan, faults, ledger: None, metrics: cli.metrics };
+    let setup = Setup { plan, faults, metrics: cli.metrics, lb: cli.lb, ..Setup::default() };
     let fleet = Fleet::start(setup).await?;
     let mut answers = Vec::new();
     for wanted in wanted(&cli)? {
@@ -54,8 +55,13 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn soak(requests: u32, concurrency: u32, faults: Faults) -> Result<ExitCode, Box<dyn Error>> {
-    let report = soak::run(requests, concurrency, faults).await?;
+async fn soak(
+    requests: u32,
+    concurrency: u32,
+    faults: Faults,
+    lb: Lb,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let report = soak::run(requests, concurrency, faults, lb).await?;
     print(&format!("{}\n", serde_json::to_string(&report)?))?;
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::fleet::{Faults, Fleet, Setup};
+use crate::lb::Lb;
 use crate::plan::SOAK;
 use crate::witness::Ledger;
 use verdict::{CALLS, Verdict};
@@ -91,13 +92,14 @@ pub async fn run(
     requests: u32,
     concurrency: u32,
     faults: Faults,
+    lb: Lb,
 ) -> Result<Report, Box<dyn Error>> {
     let concurrency = concurrency.min(requests);
     allow_files(u64::from(concurrency).saturating_mul(FILES_PER_REQUEST).saturating_add(128))?;
     let panics = count_panics();
     let ledger = Ledger::default();
     let ledgers = Some(ledger.clone());
-    let setup = Setup { plan: SOAK, faults, ledger: ledgers, metrics: false };
+    let setup = Setup { plan: SOAK, faults, ledger: ledgers, lb, ..Setup::default() };
     let fleet = Arc::new(Fleet::start(setup).await?);
     let (next, bar) = (Arc::new(AtomicU32::new(0)), bar(requests));
     let began = Instant::now();

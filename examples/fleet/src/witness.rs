@@ -26,6 +26,34 @@ pub struct Seen {
     pub lane: Option<String>,
 }
 
+impl Seen {
+    /// What it was told, by all that it could be told by.
+    pub fn told(&self) -> Told<'_> {
+        match (&self.header[..], &self.baggage[..], self.lane.as_deref()) {
+            // Without Greenlane there is no scope, or one of no preview: whatever was on the wire is lost there.
+            ([], [], None | Some("active")) => Told::Nothing,
+            ([_], [_], None | Some("active")) => Told::Nothing,
+            ([header], [baggage], Some(lane))
+                if baggage.strip_prefix("preview=") == Some(header) && lane == header =>
+            {
+                Told::One(header)
+            }
+            _ => Told::Mixed,
+        }
+    }
+}
+
+/// What a call was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told<'a> {
+    /// No preview.
+    Nothing,
+    /// This preview.
+    One(&'a str),
+    /// Not the same everywhere, or more than once.
+    Mixed,
+}
+
 /// What all instances saw, by the vehicle that was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Inner>);

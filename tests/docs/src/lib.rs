@@ -31,3 +31,7 @@ mod lost_lanes {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/routing.md")]
 mod routing {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/adopting.md")]
+mod adopting {}

@@ -1,4 +1,4 @@
-//! Greenlane among services in other languages, with their tracers, a real load balancer and real backends.
+//! Greenlane among services in other languages, with their tracers, real load balancers and real backends.
 //!
 //! `tests/interop/install` installs them. Without them the tests skip and say so; with `GREENLANE_INTEROP=require` a skip
 //! is a failure.
@@ -10,11 +10,11 @@ pub mod agent;
 pub mod chain;
 pub mod chromium;
 pub mod events;
-pub mod installed;
 pub mod nginx;
 pub mod peer;
-pub mod process;
 pub mod prometheus;
 pub mod rust;
 pub mod seen;
 pub mod telemetry;
+
+pub use programs::{installed, process};

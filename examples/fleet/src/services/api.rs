@@ -6,21 +6,21 @@ use axum::routing::get;
 use axum::{Json, Router};
 use greenlane::Greenlane;
 use greenlane::axum::InboundLayer;
-use greenlane::reqwest::{ClientError, Outbound};
+use greenlane::reqwest::ClientError;
 use reqwest::Response;
 use reqwest_middleware::ClientWithMiddleware;
 use serde_json::{Value, json};
 
-use super::{Upstream, http, lines};
+use super::{Callee, Upstream, http, lines};
 use crate::witness::Witness;
 
 /// Where the callees are, and what this version says of itself.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The URL of `fms-vehicles`.
-    pub vehicles: String,
-    /// The URL of `fms-schedule`.
-    pub schedule: String,
+    /// `fms-vehicles`.
+    pub vehicles: Callee,
+    /// `fms-schedule`.
+    pub schedule: Callee,
     /// This version.
     pub version: &'static str,
     /// Who writes down what arrives.
@@ -40,8 +40,11 @@ struct Clients {
 ///
 /// When a client can't be built.
 pub fn app(greenlane: &Greenlane, settings: Settings) -> Result<Router, ClientError> {
-    let client = |peer| Outbound::new(greenlane).peer(peer).client(http());
-    let clients = Clients { vehicles: client("fms-vehicles")?, schedule: client("fms-schedule")? };
+    let client = |callee: &Callee, peer| callee.outbound(greenlane, peer).client(http());
+    let clients = Clients {
+        vehicles: client(&settings.vehicles, "fms-vehicles")?,
+        schedule: client(&settings.schedule, "fms-schedule")?,
+    };
     let routes = Router::new().route("/overview/{vehicle}", get(overview));
     Ok(routes.with_state((clients, settings)).layer(InboundLayer::new(greenlane)))
 }
@@ -52,8 +55,9 @@ async fn overview(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Upstream> {
     let arrival = settings.witness.saw("overview", number, |name| lines(&headers, name));
-    let vehicle = ask(&clients.vehicles, format!("{}/vehicles/{number}", settings.vehicles));
-    let shifts = ask(&clients.schedule, format!("{}/vehicles/{number}/shifts", settings.schedule));
+    let vehicle = ask(&clients.vehicles, format!("{}/vehicles/{number}", settings.vehicles.url));
+    let shifts =
+        ask(&clients.schedule, format!("{}/vehicles/{number}/shifts", settings.schedule.url));
     let (vehicle, shifts) = tokio::join!(vehicle, shifts);
     let vehicle: Value = vehicle?.json().await?;
     let shifts = shifts?.text().await?;

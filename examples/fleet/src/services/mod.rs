@@ -8,8 +8,32 @@ pub mod vehicles;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use greenlane::Greenlane;
+use greenlane::reqwest::Outbound;
+
+use greenlane::routing::Routing;
 
 use crate::witness;
+
+/// Where a callee is found: behind its load balancer, or by a table that the client follows.
+#[derive(Clone, Debug)]
+pub struct Callee {
+    /// The URL.
+    pub url: String,
+    /// The table, where the client routes itself.
+    pub routing: Option<Routing>,
+}
+
+impl Callee {
+    /// An outbound of reqwest's for calls of it.
+    pub(crate) fn outbound(&self, greenlane: &Greenlane, peer: &str) -> Outbound {
+        let outbound = Outbound::new(greenlane).peer(peer);
+        match &self.routing {
+            Some(routing) => outbound.routes(routing),
+            None => outbound,
+        }
+    }
+}
 
 /// The settings of an HTTP client. The whole fleet is on loopback: a proxy that the environment names is
 /// not for it.

@@ -13,8 +13,8 @@ use greenlane::Greenlane;
 use greenlane::actix_web::{Inbound, Outbound};
 use serde::Serialize;
 
-use super::grpc_web;
 use super::map::api::{self, Named};
+use super::{Callee, grpc_web};
 use crate::witness::{self, Witness};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,14 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// When no port can be opened.
-pub fn serve(greenlane: Greenlane, map: String, witness: Witness) -> io::Result<SocketAddr> {
+pub fn serve(greenlane: Greenlane, map: Callee, witness: Witness) -> io::Result<SocketAddr> {
     let server = HttpServer::new(move || {
         // awc's clients stay on their thread, so each worker has its own; as many connections as there
         // are requests, and the patience that they need where there are many.
         let connector = Connector::new().limit(0).timeout(PATIENCE);
         let client = Client::builder().connector(connector).timeout(PATIENCE);
-        let client = client.wrap(Outbound::new(&greenlane).peer("fms-map")).finish();
-        let state = State { client, map: map.clone(), witness: witness.clone() };
+        let outbound = Outbound::new(&greenlane).peer("fms-map");
+        let outbound = match &map.routing {
+            Some(routing) => outbound.routes(routing),
+            None => outbound,
+        };
+        let client = client.wrap(outbound).finish();
+        let state = State { client, map: map.url.clone(), witness: witness.clone() };
         App::new()
             .app_data(Data::new(state))
             .route("/vehicles/{number}", get().to(vehicle))

@@ -3,7 +3,7 @@
 use super::{Ended, Outcome};
 use crate::plan::{Plan, Service};
 use crate::services::schedule::SHIFTS;
-use crate::witness::Seen;
+use crate::witness::{Seen, Told};
 
 /// What one request makes of calls, in all.
 pub(super) const CALLS: usize = 5 + SHIFTS.len();
@@ -32,7 +32,7 @@ impl Verdict {
         let wanted = outcome.wanted;
         let mut verdict = Self { error: miscounted(outcome, seen), ..Self::default() };
         for call in seen {
-            match told(call) {
+            match call.told() {
                 Told::Nothing if wanted.is_some() => verdict.lost_lane += 1,
                 Told::Nothing if call.release.is_none() => {}
                 Told::One(release) if Some(release) == wanted && is_right(plan, call, release) => {}
@@ -45,28 +45,6 @@ impl Verdict {
             Ended::Answered => {}
         }
         verdict
-    }
-}
-
-/// What a call was told, by all that it could be told by.
-enum Told<'a> {
-    Nothing,
-    One(&'a str),
-    /// Not the same everywhere, or more than once.
-    Mixed,
-}
-
-fn told(call: &Seen) -> Told<'_> {
-    match (&call.header[..], &call.baggage[..], call.lane.as_deref()) {
-        // Without Greenlane there is no scope, or one of no preview: whatever was on the wire is lost there.
-        ([], [], None | Some("active")) => Told::Nothing,
-        ([_], [_], None | Some("active")) => Told::Nothing,
-        ([header], [baggage], Some(lane))
-            if baggage.strip_prefix("preview=") == Some(header) && lane == header =>
-        {
-            Told::One(header)
-        }
-        _ => Told::Mixed,
     }
 }
 

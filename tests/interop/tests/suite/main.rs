@@ -7,8 +7,10 @@ mod analysis;
 mod browser;
 mod documents;
 mod hops;
+mod lb;
 mod lines;
 mod older_forms;
+mod rendered;
 mod settings;
 mod tags;
 
@@ -38,6 +40,8 @@ fn main() {
         tags::trials(),
         analysis::trials(),
         browser::trials(),
+        lb::trials(),
+        rendered::trials(),
         documents::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());

@@ -1,8 +1,5 @@
 //! The story, told by the program itself and asked of the fleet directly.
 
-// Tests assert.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -65,6 +62,27 @@ fn the_release_is_reached_through_services_that_have_no_preview() {
     );
 }
 
+/// Those that need no program; the others are tests/interop's.
+#[test]
+fn the_trails_are_the_same_whatever_balances() {
+    let builtin = requests(&run(&["--json"]));
+    for lb in ["greenlane", "alb"] {
+        let output = run(&["--lb", lb, "--json"]);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{lb}");
+        assert_eq!(requests(&output), builtin, "{lb}");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named_with_what_installs_it() {
+    let mut fleet = Command::new(env!("CARGO_BIN_EXE_fleet"));
+    let output = fleet.args(["--lb", "traefik"]).env("GREENLANE_INTEROP_DIR", "/nowhere").output();
+    let output = output.unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(message.contains("Traefik") && message.contains("tests/interop/install"), "{message}");
+}
+
 #[test]
 fn the_answer_itself_comes_from_the_previews() {
     let output = run(&[]);
@@ -115,6 +133,7 @@ fn wrong_usage_is_2_and_says_what_is_accepted() {
         (&["--nonsense"], "--help"),
         (&["--requests", "5"], "--soak"),
         (&["--metrics"], "--serve"),
+        (&["--lb", "f5"], "builtin, greenlane, nginx, haproxy, envoy, traefik, alb"),
         (&["--soak", "--json"], "--json"),
         (&["--soak", "--requests", "0"], "1.."),
     ] {

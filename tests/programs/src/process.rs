@@ -21,13 +21,22 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Process {
     child: Child,
     errors: Arc<Mutex<String>>,
-    lines: Receiver<String>,
+    lines: Mutex<Receiver<String>>,
 }
 
 impl Process {
     /// Starts it with nothing in its environment but what the command sets, and the path. What a shell may have set for
     /// other tracers (`OTEL_…`, `DD_…`, `NODE_OPTIONS`) and for proxies is not for the tests.
     pub fn start(command: &mut Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    ///
+    /// When the system doesn't start it.
+    pub fn try_start(command: &mut Command) -> io::Result<Self> {
         let own: Vec<_> = command
             .get_envs()
             .map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)))
@@ -41,18 +50,32 @@ impl Process {
         );
         command.envs(own.into_iter().filter_map(|(name, value)| Some((name, value?))));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let mut child =
-            command.spawn().unwrap_or_else(|error| panic!("{command:?} can't be started: {error}"));
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                let failed = format!("{command:?} can't be started: {error}");
+                return Err(io::Error::other(failed));
+            }
+        };
         let errors = Arc::<Mutex<String>>::default();
         keep(child.stderr.take().unwrap(), errors.clone());
-        let lines = read(child.stdout.take().unwrap());
-        Self { child, errors, lines }
+        let lines = Mutex::new(read(child.stdout.take().unwrap()));
+        Ok(Self { child, errors, lines })
+    }
+
+    /// Ends it now.
+    pub fn kill(&mut self) {
+        // Its number may be another's once it has been waited for.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            _ = self.child.wait();
+        }
     }
 
     /// The port at which it says that it listens, on a line of its own.
     pub fn port(&self) -> u16 {
         loop {
-            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+            let Ok(line) = self.lines.lock().unwrap().recv_timeout(PATIENCE) else {
                 panic!("it did not say where it listens: {}", self.errors());
             };
             if let Some(address) = line.strip_prefix("listening on 127.0.0.1:") {
@@ -82,11 +105,7 @@ impl Process {
 impl Drop for Process {
     /// SIGKILL: Node under OpenTelemetry ignores SIGTERM, and ddtrace takes three seconds where there is no agent.
     fn drop(&mut self) {
-        // Its number may be another's once it has been waited for.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-            _ = self.child.wait();
-        }
+        self.kill();
     }
 }
 

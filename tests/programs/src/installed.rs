@@ -16,6 +16,14 @@ pub enum Program {
     DatadogAgent,
     /// nginx.
     Nginx,
+    /// HAProxy.
+    Haproxy,
+    /// Envoy.
+    Envoy,
+    /// Traefik.
+    Traefik,
+    /// What validates objects of Kubernetes by its published schemas.
+    KubernetesValidate,
     /// A headless Chromium.
     Chromium,
     /// Prometheus.
@@ -41,6 +49,10 @@ pub fn find(program: Program) -> Result<PathBuf, String> {
         }
         Program::DatadogAgent => ("ddapm-test-agent", python("ddapm-test-agent")),
         Program::Nginx => ("nginx", on_path("nginx")),
+        Program::Haproxy => ("HAProxy", on_path("haproxy")),
+        Program::Envoy => ("Envoy", python("envoy")),
+        Program::Traefik => ("Traefik", python("traefik")),
+        Program::KubernetesValidate => ("kubernetes-validate", python("kubernetes-validate")),
         Program::Chromium => ("Chromium", chromium()),
         Program::Prometheus => ("Prometheus", on_path("prometheus")),
         Program::Promtool => ("promtool", on_path("promtool")),
@@ -70,7 +82,8 @@ pub fn versions() -> String {
         let said = [output.stdout, output.stderr].concat();
         Some(String::from_utf8_lossy(&said).lines().next()?.to_owned())
     };
-    let programs = [("nginx", "-v"), ("prometheus", "--version"), ("node", "--version")];
+    let programs =
+        [("nginx", "-v"), ("haproxy", "-v"), ("prometheus", "--version"), ("node", "--version")];
     let versions =
         programs.map(|(name, option)| version(name, option).unwrap_or(format!("no {name}")));
     versions.join("; ")
@@ -95,9 +108,9 @@ pub fn root() -> PathBuf {
     root.canonicalize().unwrap_or(root)
 }
 
-/// A file of this package.
+/// A file of tests/interop, which has the script and the pins.
 pub fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../interop").join(name)
 }
 
 /// A file of the docs.
