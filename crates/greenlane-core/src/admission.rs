@@ -6,6 +6,7 @@ mod edge;
 mod entry;
 mod gate;
 mod host;
+mod key;
 mod names;
 mod network;
 mod rule;

@@ -13,7 +13,7 @@ pub use builder::Builder;
 use guard::{Guard, GuardSettings};
 use role::{RoleTrouble, follow_role};
 
-use crate::admission::{Admission, Gate};
+use crate::admission::{Admission, Edge, Gate};
 use crate::carrier::{HeaderName, HeaderSink, HeaderSource};
 use crate::counters::{Counter, Counters, Counts, Targets};
 use crate::egress::Egress;
@@ -147,6 +147,11 @@ impl Greenlane {
     pub fn guards(&self, header: &str) -> bool {
         let inner = &*self.0;
         inner.wires.include(header) || inner.carry.iter().any(|name| name.as_str() == header)
+    }
+
+    /// The cookies that go no further than this edge. For adapters of frameworks that parse cookies before the inbound runs.
+    pub fn credential_cookies(&self) -> impl Iterator<Item = &str> {
+        self.0.admission.edge().into_iter().flat_map(Edge::credential_cookies)
     }
 
     /// Whether a baggage member with this key names a preview, or could to a laxer reader: without regard to case,

@@ -61,6 +61,11 @@ impl Handler for Inbound {
         ctrl: &mut FlowCtrl,
     ) {
         let inbound = self.take_in(request);
+        // Salvo has parsed the cookies before, and hands them on by itself.
+        for name in self.greenlane.credential_cookies() {
+            request.cookies_mut().force_remove(name);
+            response.cookies_mut().force_remove(name);
+        }
         if let Some(rejection) = inbound.rejection() {
             let status = StatusCode::from_u16(rejection.status());
             response.status_code(status.unwrap_or(StatusCode::BAD_REQUEST));
@@ -131,6 +136,27 @@ pub(crate) mod tests {
     #[handler]
     async fn knows_alice(request: &mut Request) {
         request.extensions_mut().insert(Verified::new("alice"));
+    }
+
+    #[handler]
+    async fn tell_cookies(request: &mut Request, response: &mut Response) -> String {
+        let value = |cookie: Option<&salvo_core::http::cookie::Cookie<'static>>| {
+            cookie.map_or("none", |cookie| cookie.value()).to_owned()
+        };
+        let (key, own) = (value(request.cookie("key")), value(request.cookie("own")));
+        format!("key {key}, in the answer {}, own {own}", value(response.cookie("key")))
+    }
+
+    /// Salvo parses cookies before any hoop runs.
+    #[tokio::test]
+    async fn a_cookie_that_proves_who_may_enter_is_in_no_jar() {
+        let gate = Gate::listener("x").credential(greenlane_core::Place::cookie("key"));
+        let greenlane = Greenlane::edge("console", [gate]).build().unwrap();
+        let router = Router::new().hoop(Inbound::new(&greenlane)).get(tell_cookies);
+        let cookies = "/ HTTP/1.1\r\ncookie: own=1; key=secret\r\nx-rest:";
+        let answer = ask(Service::new(router), cookies, None).await;
+        assert!(answer.ends_with("key none, in the answer none, own 1"), "{answer}");
+        assert!(!answer.contains("set-cookie"), "{answer}");
     }
 
     #[tokio::test]

@@ -10,12 +10,8 @@ use crate::error::ConfigError;
 /// ```
 /// use greenlane_core::{Gate, Place};
 ///
-/// let testers = Gate::application("testers", |entry| {
-///     let known = entry.cookie("tester") == Some(b"an example, never a key in code");
-///     entry.wanted().filter(|_| known).cloned()
-/// });
 /// // Handlers don't see the cookie, and no call takes it along.
-/// let testers = testers.credential(Place::cookie("tester"));
+/// let testers = Gate::key("testers", Place::cookie("tester"), "an example, never a key in code");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -67,7 +63,6 @@ pub(crate) enum Credential {
 impl Credential {
     /// What stands there. Two lines, or two cookies of this name that differ, are nothing: a stranger
     /// may have added one.
-    #[cfg(any(feature = "sample", feature = "token"))]
     pub(crate) fn value<'a>(&self, entry: &super::Entry<'a>) -> Option<&'a [u8]> {
         match self {
             Self::Header(name) => entry.only(name),
@@ -85,6 +80,14 @@ impl Credential {
             Self::Header(name) if headers.has(name) => headers.remove(name),
             Self::Header(_) => {}
             Self::Cookie(name) => take_cookie(name, headers),
+        }
+    }
+
+    /// The name of its cookie.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        match self {
+            Self::Header(_) => None,
+            Self::Cookie(name) => Some(name),
         }
     }
 

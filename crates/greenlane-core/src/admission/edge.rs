@@ -87,6 +87,21 @@ impl Edge {
         }
     }
 
+    /// Once.
+    pub(super) fn warn_of_unnamed_proxy(&self) {
+        if self.warned.first("proxy") {
+            tracing::warn!(
+                "greenlane: a gate asks for the source address of a request that was forwarded by a proxy which nobody \
+                 named, so the gate stays closed; name the proxies in front of this edge with `.trusted_proxies([…])`"
+            );
+        }
+    }
+
+    /// The cookies that go no further.
+    pub(crate) fn credential_cookies(&self) -> impl Iterator<Item = &str> {
+        self.credentials.iter().filter_map(Credential::cookie)
+    }
+
     /// What to know about these gates, said when the handle is built.
     pub(crate) fn warn(&self, service: &str) {
         for gate in &self.gates {

@@ -8,7 +8,7 @@ use super::credential;
 use super::edge::Edge;
 use super::sources;
 use crate::baggage::trim;
-use crate::carrier::{HOST, HeaderName};
+use crate::carrier::{FORWARDED, HOST, HeaderName, X_FORWARDED_FOR};
 use crate::counters::{Counter, Counters};
 use crate::preview::Preview;
 
@@ -92,11 +92,19 @@ impl<'a> Entry<'a> {
     /// theirs.
     ///
     /// `None` where it is not known: the adapter does not know the peer, a trusted proxy does not say for whom
-    /// it asks, or something stands there that is no address.
+    /// it asks, or something stands there that is no address. And where a peer that nobody named as a proxy says that it
+    /// is one: then the peer is not who asks.
     pub fn client(&self) -> Option<IpAddr> {
         let trusted = self.edge.trusted();
         let client = self.peer().and_then(|peer| {
-            if trusted.contain(peer) { sources::client(self.request, trusted) } else { Some(peer) }
+            if trusted.contain(peer) {
+                return sources::client(self.request, trusted);
+            }
+            let proxied = self.request.has(&X_FORWARDED_FOR) || self.request.has(&FORWARDED);
+            if proxied {
+                self.edge.warn_of_unnamed_proxy();
+            }
+            (!proxied).then_some(peer)
         });
         self.counters.add(Counter::ClientUnknown, client.is_none().into());
         client

@@ -53,14 +53,13 @@ impl Gate {
     /// decision to the next gate. `name` stands in the log. Those who get in see the trail.
     ///
     /// ```
-    /// use greenlane_core::{Gate, HeaderName, Place};
+    /// use greenlane_core::{Gate, HeaderName};
     ///
-    /// let key = HeaderName::new("x-tester-key")?;
-    /// let testers = Gate::application("testers", move |entry| {
-    ///     let known = entry.header(&key) == Some(b"an example, never a key in code");
-    ///     entry.wanted().filter(|_| known).cloned()
+    /// let team = HeaderName::new("x-team")?;
+    /// let gate = Gate::application("own team", move |entry| {
+    ///     let ours = entry.header(&team) == Some(b"maps");
+    ///     entry.wanted().filter(|_| ours && entry.listener() == Some("internal")).cloned()
     /// });
-    /// let testers = testers.credential(Place::header("x-tester-key"));
     /// # Ok::<(), greenlane_core::ConfigError>(())
     /// ```
     pub fn application(
@@ -115,7 +114,6 @@ impl Gate {
         }
     }
 
-    #[cfg(feature = "token")]
     pub(super) fn guarding(mut self, credentials: Vec<Credential>) -> Self {
         self.credentials.extend(credentials);
         self

@@ -58,22 +58,22 @@ impl Sources {
 }
 
 /// For whom a trusted proxy asks: the right-most address of `X-Forwarded-For` that is no trusted proxy's. What
-/// stands left of it, a stranger may have written. Where all are trusted it is the left-most.
+/// stands left of it, a stranger may have written. Where all are trusted it is the right-most, which the proxy itself wrote.
 ///
 /// Nothing where there is none: a proxy that was made to leave its own entry out (`Connection: x-forwarded-for`)
 /// must not be taken for the one who asks.
 pub(super) fn client(request: &dyn Arrival, trusted: &Sources) -> Option<IpAddr> {
     let mut lines: Vec<&[u8]> = Vec::new();
     request.visit(&X_FORWARDED_FOR, &mut |line| lines.push(line));
-    let mut last = None;
+    let mut nearest = None;
     for entry in lines.iter().rev().flat_map(|line| line.rsplit(|b| *b == b',')) {
         let address = address(trim(entry))?;
-        last = Some(address);
         if !trusted.contain(address) {
-            break;
+            return Some(address);
         }
+        nearest = nearest.or(Some(address));
     }
-    last
+    nearest
 }
 
 /// With a port, as some load balancers write it, or without.
@@ -106,7 +106,8 @@ mod tests {
         assert_eq!(client_of(&["192.0.2.1, 198.51.100.7, 10.1.2.3"]), found("198.51.100.7"));
         assert_eq!(client_of(&["192.0.2.1", "198.51.100.7,10.1.2.3"]), found("198.51.100.7"));
         assert_eq!(client_of(&["192.0.2.1", "10.9.9.9 , 10.1.2.3"]), found("192.0.2.1"));
-        assert_eq!(client_of(&["10.0.0.1, 10.0.0.2"]), found("10.0.0.1"), "one of our own");
+        assert_eq!(client_of(&["10.20.0.5, 10.30.0.9"]), found("10.30.0.9"), "nobody chooses");
+        assert_eq!(client_of(&["10.0.0.1, 10.0.0.2"]), found("10.0.0.2"), "one of our own");
     }
 
     #[test]

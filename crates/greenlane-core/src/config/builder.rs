@@ -219,6 +219,13 @@ impl Builder {
                 service = self.service,
                 "greenlane: disabled, everything passes through"
             );
+            if self.guard.is_edge() {
+                tracing::warn!(
+                    service = self.service,
+                    "greenlane: disabled at an edge: what strangers say of previews reaches the services behind, which \
+                     believe it; to let nobody in, leave it on without gates"
+                );
+            }
             let inner = Inner::disabled(self.service, self.role, self.role_file.map(RoleFile))?;
             // A file that can't be read is counted and logged inside.
             let _ = inner.reload();

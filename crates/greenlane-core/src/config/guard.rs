@@ -11,6 +11,8 @@ use crate::wire::Wires;
 pub(super) struct GuardSettings {
     /// `None`: inside, where the wire is believed.
     gates: Option<Vec<Gate>>,
+    /// Some were given to an instance that is inside.
+    idle_gates: bool,
     pub(super) trusted_proxies: Vec<String>,
     pub(super) previews_only: bool,
     pub(super) reject_mismatch: bool,
@@ -29,8 +31,9 @@ impl Builder {
     /// Adds gates to those of the edge, behind them; inside, where the wire is believed, there are
     /// none. For settings from the environment, which can't hold a gate.
     pub fn gates(mut self, more: impl IntoIterator<Item = Gate>) -> Self {
-        if let Some(gates) = &mut self.guard.gates {
-            gates.extend(more);
+        match &mut self.guard.gates {
+            Some(gates) => gates.extend(more),
+            None => self.guard.idle_gates |= more.into_iter().next().is_some(),
         }
         self
     }
@@ -62,6 +65,9 @@ impl Builder {
     /// the handler, so that a wrong rule can't write with the wrong version: where the verdict is
     /// [`Served::Mismatch`](crate::Served::Mismatch), the role being preview and `serves` being set. Off by
     /// default.
+    ///
+    /// Beside a role file it also turns testers and sampled users of *other* previews away from what is active already, in
+    /// the seconds between the switch of a load balancer and that of the label.
     pub fn reject_mismatch(mut self, reject: bool) -> Self {
         self.guard.reject_mismatch = reject;
         self
@@ -77,6 +83,10 @@ impl Builder {
 }
 
 impl GuardSettings {
+    pub(super) fn is_edge(&self) -> bool {
+        self.gates.is_some()
+    }
+
     /// Those of an edge with these gates.
     pub(super) fn of(gates: impl IntoIterator<Item = Gate>) -> Self {
         Self { gates: Some(gates.into_iter().collect()), ..Self::default() }
@@ -90,7 +100,15 @@ impl GuardSettings {
     ) -> Result<(Admission, Guard), ConfigError> {
         let trusted = Sources::new("trusted_proxies", &self.trusted_proxies)?;
         let admission = match self.gates {
-            None => Admission::Inside,
+            None => {
+                if self.idle_gates {
+                    tracing::warn!(
+                        "greenlane: gates were given to an instance that is inside: it asks none of them, and believes \
+                         whatever a request says"
+                    );
+                }
+                Admission::Inside
+            }
             Some(gates) => Admission::Edge(Edge::new(gates, trusted, wires)?),
         };
         let refuse = |problem: String| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::rejection::{NOT_ADMITTED, Rejection};
 use super::{Carried, RequestScope, log_hop};
 use crate::admission::{Admitted, Arrival, OnlyHeaders};
-use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource};
+use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TARGETED_CACHE_CONTROL};
 use crate::companion;
 use crate::config::Greenlane;
 use crate::counters::Counter;
@@ -64,6 +64,9 @@ impl Greenlane {
             seen.reading = Reading::Preview(named.clone());
         }
         if self.is_nested(&seen.reading) {
+            // The outer one decided. What is here besides, no gate was asked about.
+            let stripped = inner.admission.is_edge() && self.strip(request);
+            inner.counters.add(Counter::Stripped, stripped.into());
             return InboundCall::plain(None);
         }
         seen.count(&inner.counters);
@@ -222,6 +225,7 @@ impl InboundCall {
                 let greenlane = &request.greenlane;
                 if greenlane.0.private_responses {
                     headers.set(&CACHE_CONTROL, b"private, no-store");
+                    TARGETED_CACHE_CONTROL.iter().for_each(|name| headers.remove(name));
                 }
                 match trail_of(&request, headers) {
                     Some(trail) if request.shown => put(trail, greenlane, headers),

@@ -573,7 +573,7 @@ proptest::proptest! {
             proptest::prop_assert_eq!(&once, &call, "writing twice changes nothing");
             Ok(())
         })?;
-        if call.get("x-preview").is_some_and(|value| !value.is_empty()) {
+        if call.get("x-preview").is_some_and(|value| !value.as_bytes().trim_ascii().is_empty()) {
             for name in ["x-preview", "baggage"] {
                 proptest::prop_assert_eq!(call.get_all(name).iter().count(), 1);
             }

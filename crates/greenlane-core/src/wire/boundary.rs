@@ -7,6 +7,9 @@ use crate::carrier::{BAGGAGE, CONNECTION, HeaderName, HeaderSink, TRACESTATE};
 /// How a baggage member is written in headers of its own: by OpenTracing and Datadog, and by Jaeger.
 const OLDER_FORMS: [&str; 2] = ["ot-baggage-", "uberctx-"];
 
+/// Jaeger's list of baggage, for debugging: OpenTelemetry for Java reads it too.
+const OLDER_LIST: &str = "jaeger-baggage";
+
 /// So many hyphens are told apart from `_`; those behind stay hyphens.
 const MAX_HYPHENS: usize = 6;
 
@@ -15,11 +18,18 @@ impl Wires {
     /// servers in the manner of CGI (RFC 3875, section 4.1.18) can't tell from `-`, and older tracers' forms of
     /// our baggage members.
     pub(crate) fn lookalikes(&self) -> Vec<HeaderName> {
-        let folded = self.headers().flat_map(|name| folded(name.as_str()));
-        let older =
-            self.baggage_keys().flat_map(|key| OLDER_FORMS.map(|form| format!("{form}{key}")));
-        let names = folded.chain(older).filter_map(|name| HeaderName::lookalike(&name));
-        names.filter(|name| !self.headers().any(|ours| ours == name)).collect()
+        let older = self.baggage_keys().flat_map(|key| {
+            let list = OLDER_LIST.to_owned();
+            OLDER_FORMS.map(|form| format!("{form}{key}")).into_iter().chain([list])
+        });
+        let ours = self.headers().map(|name| name.as_str().to_owned());
+        let spelled = |name: String| folded(&name).chain([name.clone()]).collect::<Vec<_>>();
+        let mut names: Vec<HeaderName> = Vec::new();
+        for name in ours.chain(older).flat_map(spelled) {
+            let name = HeaderName::lookalike(&name).filter(|name| !names.contains(name));
+            names.extend(name.filter(|name| !self.headers().any(|ours| ours == name)));
+        }
+        names
     }
 
     /// Whether an option of `Connection` names a header that a lane is read from or written to.
@@ -36,7 +46,8 @@ impl Wires {
 }
 
 /// Every spelling with at least one `_` in place of a hyphen.
-fn folded(name: &str) -> impl Iterator<Item = String> {
+fn folded(name: &str) -> impl Iterator<Item = String> + use<> {
+    let name = name.to_owned();
     let hyphens = name.bytes().filter(|b| *b == b'-').take(MAX_HYPHENS).count();
     (1_u64..1 << hyphens).map(move |mask| {
         let mut place = 0_u32;
@@ -89,7 +100,18 @@ mod tests {
             names.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
         };
         let default = vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()];
-        assert_eq!(names(default.clone()), ["x_preview", "ot-baggage-preview", "uberctx-preview"]);
+        let all = names(default.clone());
+        for known in [
+            "x_preview",
+            "ot-baggage-preview",
+            "ot_baggage_preview",
+            "uberctx-preview",
+            "uberctx_preview",
+            "jaeger-baggage",
+        ] {
+            assert!(all.contains(&known.to_owned()), "{known}: {all:?}");
+        }
+        assert!(!all.contains(&"x-preview".to_owned()), "that is a wire");
         let older = [default, Wire::ot_baggage("preview").unwrap()].concat();
         let older = names(older);
         assert!(!older.contains(&"ot-baggage-preview".to_owned()), "that is a wire now");

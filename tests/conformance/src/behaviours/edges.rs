@@ -169,7 +169,13 @@ async fn what_proves_a_tester_goes_no_further(harness: &'static dyn Harness) {
 }
 
 async fn strangers_find_no_other_name_for_a_preview(harness: &'static dyn Harness) {
-    const NAMES: [&str; 3] = ["x_preview", "ot-baggage-preview", "uberctx-preview"];
+    const NAMES: [&str; 5] = [
+        "x_preview",
+        "ot-baggage-preview",
+        "uberctx-preview",
+        "ot_baggage_preview",
+        "jaeger-baggage",
+    ];
     let world = World::with(harness, Greenlane::edge("console", [])).await;
     let service = world
         .serve(async |world, request| {

@@ -80,10 +80,55 @@ fn a_source_address_lets_in_and_one_that_a_stranger_wrote_does_not() {
     assert_eq!(asked("10.0.0.1", &for_("192.0.2.7")), "release-42");
     assert_eq!(asked("10.0.0.1", &for_("192.0.2.7, 198.51.100.7")), "active");
     assert_eq!(asked("198.51.100.7", &for_("192.0.2.7")), "active", "nobody trusts it");
-    assert_eq!(greenlane.counts().client_unknown(), 0);
+    assert_eq!(greenlane.counts().client_unknown(), 1);
     assert_eq!(asked("10.0.0.1", &[]), "active", "the proxy itself is nobody");
     assert_eq!(asked("", &[]), "active");
-    assert_eq!(greenlane.counts().client_unknown(), 2);
+    assert_eq!(greenlane.counts().client_unknown(), 3);
+}
+
+/// Behind a load balancer whose address is one of those let in: everybody comes from there.
+#[test]
+fn a_proxy_that_nobody_named_is_not_who_asks() {
+    let greenlane = Greenlane::edge("console", [Gate::source(["10.0.0.0/8"])]).build().unwrap();
+    let asked = |lines: &[(&str, &str)]| {
+        Asked { lines, peer: "10.0.0.5", ..Asked::default() }.lane(&greenlane)
+    };
+    let log = logged(|| {
+        assert_eq!(asked(&[WANTED, ("x-forwarded-for", "203.0.113.9")]), "active");
+        assert_eq!(asked(&[WANTED, ("forwarded", "for=203.0.113.9")]), "active");
+    });
+    let warnings: Vec<_> = log.iter().filter(|line| line.contains("trusted_proxies")).collect();
+    assert_eq!(warnings.len(), 1, "{log:#?}");
+    assert_eq!(asked(&[WANTED]), "release-42");
+}
+
+/// A handler that makes requests of its own service out of what a stranger sent.
+#[test]
+fn a_request_inside_of_another_at_the_edge_lets_nobody_in() {
+    let edge = Greenlane::edge("console", []).build().unwrap();
+    let outer = edge.extract(&mut headers(&[]));
+    outer.scope().unwrap().run_sync(|| {
+        let mut inner = headers(&[WANTED, ("baggage", "preview=release-42")]);
+        assert!(edge.extract(&mut inner).scope().is_none(), "the outer one's holds");
+        assert!(inner.is_empty(), "{inner:?}");
+    });
+    assert_eq!(edge.counts().stripped(), 1);
+}
+
+#[test]
+fn what_tells_caches_otherwise_goes_from_previews_answers_only() {
+    let greenlane = Greenlane::inside("fms-api").build().unwrap();
+    let told = |lines: &[(&str, &str)]| {
+        let names = ["cdn-cache-control", "surrogate-control", "x-accel-expires"];
+        let mut response = headers(&names.map(|name| (name, "600")));
+        greenlane.extract(&mut headers(lines)).answered(200, &mut response);
+        (
+            names.iter().filter(|name| response.contains_key(**name)).count(),
+            response.contains_key("cache-control"),
+        )
+    };
+    assert_eq!(told(&[]), (3, false));
+    assert_eq!(told(&[WANTED]), (0, true));
 }
 
 #[test]
