@@ -170,6 +170,7 @@ impl Outbound {
                     self.check_leak(told, &asked, &response);
                     return Ok(response);
                 };
+                let stopped = stopped.called_as(routed.called(), &asked);
                 request = stopped.next_request(spare, self.redirects.sets_referer());
                 earlier = stopped.previous;
             }

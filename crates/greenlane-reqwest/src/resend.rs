@@ -128,6 +128,21 @@ pub(crate) fn spare(request: &Request, before: HeaderMap) -> Request {
 }
 
 impl Stopped {
+    /// What was sent to an address was asked of the service: redirects are judged, and routed, by the URL that was called.
+    pub(crate) fn called_as(mut self, called: Option<&Url>, sent: &Url) -> Self {
+        let Some(called) = called else { return self };
+        let there = sent.origin();
+        for url in self.previous.iter_mut().chain([&mut self.next]) {
+            if url.origin() == there {
+                // Both are http or https, and the host is a URL's: none of it fails.
+                _ = url.set_scheme(called.scheme());
+                _ = url.set_host(called.host_str());
+                _ = url.set_port(called.port());
+            }
+        }
+        self
+    }
+
     /// The request that reqwest would have sent next: method and body as each redirect rewrote
     /// them, credentials taken off where one left its origin.
     pub(crate) fn next_request(&self, mut request: Request, referer: bool) -> Request {

@@ -40,6 +40,8 @@ pub(crate) struct Routed {
     /// The authority that was called, where the route keeps it.
     asked: Option<HeaderValue>,
     keeper: Option<Keeper<Body>>,
+    /// The URL that was called.
+    called: Option<Url>,
 }
 
 impl Table {
@@ -65,7 +67,8 @@ impl Table {
                     sending.note_skipped(greenlane, &lane, peer, attempts);
                 }
                 let asked = sending.keeps_host().then(|| authority(url)).flatten();
-                Ok(Routed { sending: Some(sending), asked, keeper: None })
+                let called = Some(url.clone());
+                Ok(Routed { sending: Some(sending), asked, keeper: None, called })
             }
             Plan::Fail(failing) => {
                 let attempt = attempts.as_ref().map_or(1, Attempts::start);
@@ -110,6 +113,11 @@ impl Routed {
         self.sending.as_ref().map(|sending| &**sending.service())
     }
 
+    /// The URL that was called, where another was sent to.
+    pub(crate) fn called(&self) -> Option<&Url> {
+        self.called.as_ref()
+    }
+
     /// Whether a preview was not tried.
     pub(crate) fn skips(&self) -> bool {
         self.sending.as_ref().is_some_and(Sending::skips)
@@ -152,7 +160,14 @@ impl Routed {
     ) -> bool {
         let keeper = self.keeper.take();
         let Some(sending) = &mut self.sending else { return false };
+        let taken_back = keeper.map(Keeper::take_back);
         match (sent, redirected) {
+            // Somebody polled the body, so there was a connection: the error is the body's own.
+            (Err(_), _) if matches!(taken_back, Some(None)) => {
+                sending.connected();
+                sending.strand();
+                return false;
+            }
             (Err(error), Some(false)) if error.is_connect() => sending.unreached(),
             (Err(error), None) if error.is_connect() => {
                 sending.strand();
@@ -163,11 +178,7 @@ impl Routed {
                 return false;
             }
         }
-        if let Some(keeper) = keeper {
-            let Some(body) = keeper.take_back() else {
-                sending.strand();
-                return false;
-            };
+        if let Some(body) = taken_back.flatten() {
             *spare.body_mut() = Some(body);
         }
         sending.fall_back()

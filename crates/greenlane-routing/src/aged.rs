@@ -111,19 +111,27 @@ impl<C: Clone> Aged<C> {
 
     /// The client for a call that is made now.
     pub fn get(&self) -> C {
-        let generation = self.routing.as_ref().map_or(0, Routing::generation);
         let mut current = self.current();
+        // Read when nobody else can be ahead.
+        let generation = self.routing.as_ref().map_or(0, Routing::generation);
         if current.generation == generation && current.made.elapsed() < self.max_age {
             return current.client.clone();
         }
-        let next = (self.make)();
-        let before = next.map(|next| std::mem::replace(&mut current.client, next));
-        (current.made, current.generation) = (Instant::now(), generation);
-        let client = current.client.clone();
+        // Making one may read the system's certificates: the others go on with the one before meanwhile.
+        let claim = (Instant::now(), generation);
+        (current.made, current.generation) = claim;
+        drop(current);
+        let Some(next) = (self.make)() else { return self.current().client.clone() };
+        let mut current = self.current();
+        if (current.made, current.generation) != claim {
+            // Somebody was later.
+            return next;
+        }
+        let before = std::mem::replace(&mut current.client, next.clone());
         // What closes connections is none of the others' business.
         drop(current);
         drop(before);
-        client
+        next
     }
 
     fn current(&self) -> MutexGuard<'_, Current<C>> {
@@ -222,6 +230,32 @@ mod tests {
         tokio::time::advance(Aged::<Client>::MAX_AGE).await;
         assert_eq!(*service.clone().get().0, 1, "another clone is called");
         assert!(first.upgrade().is_none(), "and this one does not keep the old one");
+    }
+
+    #[test]
+    fn while_another_is_made_the_one_before_goes_on() {
+        let (making, is_made) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        let barriers = Arc::new((making, is_made));
+        let (made, held) = (AtomicU32::new(0), barriers.clone());
+        let make = move || {
+            let number = made.fetch_add(1, Ordering::Relaxed);
+            if number == 1 {
+                held.0.wait();
+                held.1.wait();
+            }
+            Client(Arc::new(number))
+        };
+        let aged = Aged::new(make).max_age(Duration::ZERO);
+        let old = std::thread::spawn({
+            let aged = aged.clone();
+            move || *aged.get().0
+        });
+        barriers.0.wait();
+        // For itself it has none that is young enough, so it makes one; it waits for nobody.
+        assert_eq!(*aged.get().0, 2);
+        barriers.1.wait();
+        assert_eq!(old.join().unwrap(), 1);
+        assert_eq!(*aged.current().client.0, 2, "the later one stays");
     }
 
     #[tokio::test(start_paused = true)]

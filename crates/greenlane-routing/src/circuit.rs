@@ -15,7 +15,8 @@ use crate::address::Address;
 ///
 /// One failure to connect opens the circuit of that address. After the pause one call is let through as a probe:
 /// where it connects the circuit closes, and where it doesn't the pause begins again. An answer of any status is a
-/// connection.
+/// connection. A probe that says nothing for as long as a pause, such as a call that waits for its answer, keeps nobody
+/// out any longer: another may probe.
 ///
 /// Nobody takes a lock while no circuit is open. At most [`MAX_KNOWN`](Circuit::MAX_KNOWN) addresses that a
 /// table names are remembered, and apart from them [`MAX_MADE`](Circuit::MAX_MADE) that were made of a preview's
@@ -32,8 +33,8 @@ struct Inner {
 
 #[derive(Clone, Copy)]
 struct Open {
+    /// When a call may probe.
     until: Instant,
-    probed: bool,
     made: bool,
 }
 
@@ -62,16 +63,19 @@ impl Circuit {
         let Some(open) = circuits.get_mut(address) else {
             return Some(passage(false));
         };
-        if open.probed || Instant::now() < open.until {
+        let now = Instant::now();
+        if now < open.until {
             return None;
         }
-        open.probed = true;
+        open.until = later(now, self.0.pause);
         Some(passage(true))
     }
 
     fn fail(&self, address: Address, made: bool) {
-        let until = Instant::now() + self.0.pause;
+        let now = Instant::now();
         let mut circuits = self.open();
+        // Nobody calls these any more; while there are any, each call takes the lock.
+        circuits.retain(|_, open| now < later(open.until, self.0.pause.saturating_mul(10)));
         let most = if made { Self::MAX_MADE } else { Self::MAX_KNOWN };
         let alike = || circuits.iter().filter(|(_, open)| open.made == made);
         if !circuits.contains_key(&address) && alike().count() >= most {
@@ -81,7 +85,7 @@ impl Circuit {
                 circuits.remove(&first);
             }
         }
-        circuits.insert(address, Open { until, probed: false, made });
+        circuits.insert(address, Open { until: later(now, self.0.pause), made });
         self.0.count.store(circuits.len(), Ordering::Release);
     }
 
@@ -139,9 +143,15 @@ impl Drop for Passage {
         if self.probes
             && let Some(open) = self.circuit.open().get_mut(&self.address)
         {
-            open.probed = false;
+            open.until = Instant::now();
         }
     }
+}
+
+/// Or as good as never.
+fn later(now: Instant, pause: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now.checked_add(pause).unwrap_or_else(|| now + YEARS)
 }
 
 #[cfg(test)]
@@ -189,6 +199,37 @@ mod tests {
         pass(Circuit::PAUSE).await;
         drop(circuit.enter(&dead, false).unwrap());
         assert!(circuit.enter(&dead, false).is_some());
+    }
+
+    /// A long poll, or a stream whose head is late.
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_says_nothing_keeps_nobody_out_for_longer_than_a_pause() {
+        let (circuit, back) = (Circuit::default(), address("http://back"));
+        circuit.enter(&back, false).unwrap().unreached();
+        pass(Circuit::PAUSE).await;
+        let waits = circuit.enter(&back, false).unwrap();
+        assert!(circuit.enter(&back, false).is_none());
+        pass(Circuit::PAUSE).await;
+        circuit.enter(&back, false).unwrap().connected();
+        assert!(circuit.enter(&back, false).is_some(), "it is closed");
+        drop(waits);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_calls_any_more_is_forgotten() {
+        let (circuit, gone, dead) =
+            (Circuit::default(), address("http://gone"), address("http://dead"));
+        circuit.enter(&gone, false).unwrap().unreached();
+        pass(Circuit::PAUSE * 12).await;
+        circuit.enter(&dead, false).unwrap().unreached();
+        assert_eq!(format!("{circuit:?}"), "{Address(http://dead)}");
+    }
+
+    #[test]
+    fn a_pause_may_be_for_ever() {
+        let (circuit, dead) = (Circuit::new(Duration::MAX), address("http://dead"));
+        circuit.enter(&dead, false).unwrap().unreached();
+        assert!(circuit.enter(&dead, false).is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,7 +35,7 @@ pub enum HostHeader {
 }
 
 /// The versions of one service: its active address, and where its previews live.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     pub(crate) service: Arc<str>,
     pub(crate) aliases: Vec<Name>,

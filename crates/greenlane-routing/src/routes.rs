@@ -16,14 +16,14 @@ use crate::route::{HostHeader, Route};
 /// many services there are.
 ///
 /// [The crate's page](crate) says which service a call is for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Routes {
     routes: Vec<Arc<Route>>,
     by_host: HashMap<Box<str>, AtHost>,
 }
 
 /// The services at one host, by their places in the table.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct AtHost {
     any_port: Option<usize>,
     by_port: HashMap<u16, usize>,

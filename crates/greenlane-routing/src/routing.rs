@@ -111,7 +111,8 @@ impl Routing {
             }
             (Decision::Fail { route, missing }, Some(preview)) => {
                 let (service, preview) = (route.service.clone(), preview.clone());
-                self.refuse(route, Unrouted::NoPreview { service, preview, missing })
+                let address = route.active.clone();
+                self.refuse(address, Unrouted::NoPreview { service, preview, missing })
             }
             // Without a preview nothing is missing.
             (Decision::Fail { route, .. }, None) => Plan::Send(self.to_active(route)),
@@ -135,7 +136,7 @@ impl Routing {
             (None, false) => {
                 add(&self.0.counters.skipped);
                 let service = route.service.clone();
-                self.refuse(route, Unrouted::Unreachable { service, address })
+                self.refuse(address.clone(), Unrouted::Unreachable { service, address })
             }
         }
     }
@@ -153,9 +154,9 @@ impl Routing {
         }
     }
 
-    fn refuse(&self, route: &Route, error: Unrouted) -> Plan {
+    fn refuse(&self, address: Address, error: Unrouted) -> Plan {
         add(&self.0.counters.refused);
-        Plan::Fail(Failing { error, address: route.active.clone() })
+        Plan::Fail(Failing { error, address })
     }
 
     /// A preview that is never told what it is asked for is a mistake in the settings: it is counted each

@@ -9,7 +9,7 @@ use crate::error::RouteError;
 use crate::template::Whereabouts;
 
 /// One line of a route: the preview of this name, or of such names, lives there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub(crate) names: Names,
     pub(crate) whereabouts: Whereabouts,
@@ -39,7 +39,7 @@ impl Rule {
 }
 
 /// The previews that a rule is for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
     Exact(Preview),
     Pattern(Pattern),
@@ -47,7 +47,7 @@ pub(crate) enum Names {
 
 /// Names that begin and end so, in lower case. With one `*` at most, a match looks at each byte once, and
 /// every load balancer can say the same.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
     text: Box<str>,
     before: Box<str>,

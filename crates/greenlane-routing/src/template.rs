@@ -11,7 +11,7 @@ use crate::decision::Missing;
 use crate::error::RouteError;
 
 /// Where a rule's previews live.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Whereabouts {
     /// All of them there.
     Known(Address),
@@ -20,7 +20,7 @@ pub(crate) enum Whereabouts {
 }
 
 /// A host with a preview's name in one of its labels.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {
     scheme: Scheme,
     before: Box<str>,

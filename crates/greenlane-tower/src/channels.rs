@@ -105,21 +105,26 @@ impl Channels {
         Self { max_age, kept: Arc::default(), ..self }
     }
 
-    /// The channel for a key, and whether it is to be kept once it answered.
-    fn channel(&self, key: &Key) -> Result<(Channel, bool), BoxError> {
-        let kept = self.kept(self.routing.generation());
-        if let Some(entry) = kept.channels.get(key)
-            && entry.since.elapsed() < self.max_age
-        {
-            return Ok((entry.channel.clone(), false));
+    /// The channel for a key, and what is to be kept once it answered.
+    fn channel(&self, key: &Key) -> Result<(Channel, Option<Keeps>), BoxError> {
+        let kept = self.kept();
+        let before = kept.channels.get(key);
+        if let Some(entry) = before.filter(|entry| entry.since.elapsed() < self.max_age) {
+            return Ok((entry.channel.clone(), None));
         }
+        // One that is there has answered before: the next is kept at once, or all calls until it answers would each open
+        // a connection.
+        let (answers, generation) = (before.is_some() || !key.made, kept.generation);
         // Making one starts a task, and may do whatever `configure` does.
         drop(kept);
-        let channel = self.make(key)?;
-        if !key.made {
-            self.keep(key.clone(), channel.clone());
+        let (channel, since) = (self.make(key)?, Instant::now());
+        let (channels, key) = (self.clone(), key.clone());
+        let keeps = Keeps { channels, key, channel: channel.clone(), generation, since };
+        if answers {
+            keeps.keep();
+            return Ok((channel, None));
         }
-        Ok((channel, key.made))
+        Ok((channel, Some(keeps)))
     }
 
     fn make(&self, key: &Key) -> Result<Channel, BoxError> {
@@ -134,9 +139,14 @@ impl Channels {
         Ok(endpoint.connect_lazy())
     }
 
-    fn keep(&self, key: Key, channel: Channel) {
-        let mut kept = self.kept(self.routing.generation());
-        kept.channels.retain(|_, entry| entry.since.elapsed() < self.max_age);
+    fn keep(&self, key: Key, entry: Entry, generation: u64) {
+        let mut kept = self.kept();
+        if kept.generation != generation {
+            // It leads to what stood there before the table changed.
+            return;
+        }
+        let too_old = self.max_age.saturating_mul(2);
+        kept.channels.retain(|_, entry| entry.since.elapsed() < too_old);
         let made = || kept.channels.iter().filter(|(key, _)| key.made);
         if key.made && made().count() >= Self::MAX_MADE {
             let oldest = made().min_by_key(|(_, entry)| entry.since).map(|(key, _)| key.clone());
@@ -145,12 +155,17 @@ impl Channels {
             }
         }
         // Of several that were made at once, the first stays.
-        kept.channels.entry(key).or_insert(Entry { channel, since: Instant::now() });
+        let is_young = |known: &Entry| known.since.elapsed() < self.max_age;
+        if !kept.channels.get(&key).is_some_and(is_young) {
+            kept.channels.insert(key, entry);
+        }
     }
 
     /// What is kept by the table in effect.
-    fn kept(&self, generation: u64) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read when nobody else can be ahead.
+        let generation = self.routing.generation();
         if kept.generation != generation {
             *kept = Kept { generation, channels: HashMap::new() };
         }
@@ -179,12 +194,7 @@ impl Service<Request<KeptBody<Body>>> for Channels {
         let key = Key { scheme: scheme.clone(), authority: authority.clone(), origin, made };
         let request = request.map(|body| body.into_plain().unwrap_or_else(Body::new));
         match self.channel(&key) {
-            Ok((channel, to_keep)) => {
-                let keeps = to_keep.then(|| Keeps {
-                    channels: self.clone(),
-                    key,
-                    channel: channel.clone(),
-                });
+            Ok((channel, keeps)) => {
                 let future = Oneshot::new(channel, request);
                 ChannelsFuture { state: State::Called { future }, keeps }
             }
@@ -198,6 +208,16 @@ struct Keeps {
     channels: Channels,
     key: Key,
     channel: Channel,
+    /// Of the table that it was made by.
+    generation: u64,
+    since: Instant,
+}
+
+impl Keeps {
+    fn keep(self) {
+        let Self { channels, key, channel, generation, since } = self;
+        channels.keep(key, Entry { channel, since }, generation);
+    }
 }
 
 pin_project! {
@@ -235,8 +255,8 @@ impl Future for ChannelsFuture {
                 return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
             }
         };
-        if let (Ok(_), Some(Keeps { channels, key, channel })) = (&result, this.keeps.take()) {
-            channels.keep(key, channel);
+        if let (Ok(_), Some(keeps)) = (&result, this.keeps.take()) {
+            keeps.keep();
         }
         Poll::Ready(result.map_err(Into::into))
     }

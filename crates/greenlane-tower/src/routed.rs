@@ -179,7 +179,8 @@ where
             _ => RoutedFuture::of(match self.layer.outbound.tell(&mut parts, None) {
                 Ok(call) => {
                     let request = Request::from_parts(parts, KeptBody::plain(body));
-                    State::Called { future: self.inner.call(request), call: Some(call) }
+                    let future = call.sending(|| self.inner.call(request));
+                    State::Called { future, call: Some(call) }
                 }
                 Err(error) => State::failed(error),
             }),
@@ -215,7 +216,8 @@ impl<S> Routed<S> {
         };
         match self.layer.tell(&mut parts, &sending) {
             Ok(call) => {
-                let future = self.inner.call(Request::from_parts(parts, body));
+                let request = Request::from_parts(parts, body);
+                let future = call.sending(|| self.inner.call(request));
                 let state = State::Called { future, call: Some(call) };
                 RoutedFuture::routed(state, sending, again, self.layer.unreached)
             }

@@ -24,6 +24,7 @@ struct Arrived {
     line: String,
     host: String,
     told: String,
+    key: String,
     body: String,
 }
 
@@ -77,7 +78,8 @@ async fn answer(
         |name: &str| headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let body = String::from_utf8(body.to_vec()).unwrap();
     let line = format!("{method} {uri}");
-    let arrived = Arrived { line, host: header("host"), told: header("x-preview"), body };
+    let (host, told, key) = (header("host"), header("x-preview"), header("authorization"));
+    let arrived = Arrived { line, host, told, key, body };
     shared.arrived.lock().unwrap().push(arrived);
     match script.to {
         Some(to) => {
@@ -169,6 +171,7 @@ async fn calls_go_to_the_version_that_the_table_says_and_keep_path_query_and_bod
                 line: "POST /t/7?z=3".to_owned(),
                 host: instance.address.to_string(),
                 told: wanted.to_owned(),
+                key: String::new(),
                 body: "one two".to_owned(),
             };
             assert_eq!(instance.arrived(), [arrived], "{wanted}");
@@ -302,6 +305,55 @@ async fn the_urls_host_is_kept_where_the_route_says_so_and_told_to_nobody_else()
     let own = client.get("http://fms-map/").header("host", "own").send();
     inbound("").scope().unwrap().clone().run(own).await.unwrap();
     assert_eq!(active.arrived()[0].host, "own");
+}
+
+/// A server that is asked by its own name redirects to it, or to a path.
+#[tokio::test]
+async fn redirects_are_judged_by_the_url_that_was_called() {
+    let (active, other) = (Instance::start("active").await, Instance::start("other").await);
+    for (host, own) in [
+        (HostHeader::Keep, "fms-map:8080".to_owned()),
+        (HostHeader::Target, active.address.to_string()),
+    ] {
+        let client = client(&routing([Route::builder("fms-map", active.url()).host(host)]));
+        for wanted in ["", "release-42"] {
+            let call = async |to: &str| {
+                let call = client.get(format!("http://fms-map:8080/?to={to}"));
+                let call = call.header("authorization", "key").send();
+                inbound(wanted).scope().unwrap().clone().run(call).await.unwrap();
+                active.arrived().into_iter().chain(other.arrived()).nth(1).unwrap()
+            };
+            for to in ["/end", "http://fms-map:8080/end"] {
+                let arrived = call(to).await;
+                let (line, key) = (&*arrived.line, &*arrived.key);
+                assert_eq!(
+                    (line, &*arrived.host, key),
+                    ("GET /end", &*own, "key"),
+                    "{to} {wanted}"
+                );
+            }
+            let arrived = call(&format!("{}/end", other.url())).await;
+            assert_eq!((&*arrived.line, &*arrived.key), ("GET /end", ""), "{wanted}");
+        }
+    }
+}
+
+/// The body's own error, of another client that could not connect.
+#[tokio::test]
+async fn a_body_that_breaks_off_says_nothing_of_the_preview() {
+    let (active, preview) = (Instance::start("active").await, Instance::start("preview").await);
+    let route = Route::builder("fms-map", active.url()).preview("release-42", preview.url());
+    let routing = routing([route.unreachable(Otherwise::Active)]);
+    let client = client(&routing);
+    let (_socket, nobody) = nobody();
+    let broken =
+        futures_util::stream::once(async move { reqwest::get(nobody).await?.bytes().await });
+    let body = Some(Body::wrap_stream(broken));
+    let (answer, _) = ask(&client, "release-42", "http://fms-map/", body).await;
+    assert!(answer.is_err());
+    assert_eq!(routing.counts().unreached(), 0);
+    let (answer, _) = ask(&client, "release-42", "http://fms-map/", None).await;
+    assert_eq!(answer.unwrap(), "preview");
 }
 
 #[tokio::test]

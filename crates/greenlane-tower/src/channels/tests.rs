@@ -150,7 +150,7 @@ async fn channels_to_names_that_are_made_up_are_neither_kept_nor_push_others_out
     let active = Instance::start("active").await;
     let routing = routing(Route::builder("fms-map", active.url()));
     let channels = Channels::new(&routing);
-    let kept = || channels.kept(routing.generation()).channels.len();
+    let kept = || channels.kept().channels.len();
     ask(&client(&routing, channels.clone()), "").await.0.unwrap();
     assert_eq!(kept(), 1);
     let key = |n: usize| Key {
@@ -159,13 +159,51 @@ async fn channels_to_names_that_are_made_up_are_neither_kept_nor_push_others_out
         origin: None,
         made: true,
     };
-    let (_channel, to_keep) = channels.channel(&key(0)).unwrap();
-    assert_eq!((kept(), to_keep), (1, true), "not before it answered");
+    let (_channel, keeps) = channels.channel(&key(0)).unwrap();
+    assert_eq!((kept(), keeps.is_some()), (1, true), "not before it answered");
     for n in 0..Channels::MAX_MADE + 5 {
-        let channel = channels.make(&key(n)).unwrap();
-        channels.keep(key(n), channel);
+        channels.channel(&key(n)).unwrap().1.unwrap().keep();
     }
     assert_eq!(kept(), 1 + Channels::MAX_MADE, "and only so many of those that do");
+}
+
+#[tokio::test]
+async fn a_channel_that_answers_after_the_table_changed_is_not_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("routes.toml");
+    let write = |active: &str| {
+        fs::write(&path, format!("[services.fms-map]\nactive = \"http://{active}\"\n")).unwrap();
+    };
+    write("fms-map");
+    let file = RouteFile::open(&path).unwrap();
+    let channels = Channels::new(&Routing::following(&file));
+    let (scheme, authority) = (Scheme::HTTP, "made".parse().unwrap());
+    let key = Key { scheme, authority, origin: None, made: true };
+    let keeps = channels.channel(&key).unwrap().1.unwrap();
+    write("fms-map-2");
+    file.reload().unwrap();
+    keeps.keep();
+    assert!(channels.kept().channels.is_empty());
+    channels.channel(&key).unwrap().1.unwrap().keep();
+    assert_eq!(channels.kept().channels.len(), 1);
+}
+
+/// Or all calls until the next one answers would each open a connection.
+#[tokio::test]
+async fn a_channel_that_is_too_old_is_replaced_once() {
+    let routing = routing(Route::builder("fms-map", "http://fms-map"));
+    let channels = Channels::new(&routing).max_age(Duration::from_secs(60));
+    let (scheme, authority) = (Scheme::HTTP, "made".parse().unwrap());
+    let key = Key { scheme, authority, origin: None, made: true };
+    channels.channel(&key).unwrap().1.unwrap().keep();
+    let mut old = channels.kept();
+    let entry = old.channels.get_mut(&key).unwrap();
+    entry.since = entry.since.checked_sub(Duration::from_secs(61)).unwrap();
+    drop(old);
+    assert!(channels.channel(&key).unwrap().1.is_none(), "this one is kept at once");
+    let young = channels.kept().channels[&key].since;
+    channels.channel(&key).unwrap();
+    assert_eq!(channels.kept().channels[&key].since, young, "and serves those that follow");
 }
 
 #[tokio::test]

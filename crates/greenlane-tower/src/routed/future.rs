@@ -97,7 +97,8 @@ where
         };
         match layer.tell(&mut parts, sending) {
             Ok(call) => {
-                let future = service.call(Request::from_parts(parts, KeptBody::plain(body)));
+                let request = Request::from_parts(parts, KeptBody::plain(body));
+                let future = call.sending(|| service.call(request));
                 State::Called { future, call: Some(call) }
             }
             Err(error) => State::failed(error),
@@ -117,7 +118,11 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Called { future, call } => {
-                    let mut result = ready!(future.poll(cx)).map_err(Into::<BoxError>::into);
+                    let polled = match &*call {
+                        Some(call) => call.sending(|| future.poll(cx)),
+                        None => future.poll(cx),
+                    };
+                    let mut result = ready!(polled).map_err(Into::<BoxError>::into);
                     tell(call.take(), &mut result);
                     let unreached = matches!(&result, Err(error) if (*this.unreached)(&**error));
                     match this.sending.as_mut() {
