@@ -40,6 +40,10 @@ impl Routed {
         None
     }
 
+    pub(crate) fn called(&self) -> Option<&Url> {
+        None
+    }
+
     pub(crate) fn skips(&self) -> bool {
         false
     }
