@@ -181,7 +181,8 @@ async fn a_file_of_routes_is_replaced_a_hundred_times_and_no_request_fails() {
         }
     };
     let outcomes = load.run(replaced).await;
-    assert_eq!(file.generation() - first, 75);
+    // A good table that says what the one before said is none: nobody has to drain anything.
+    assert_eq!(file.generation() - first, 50);
     assert!(file.unread() >= 25, "{}", file.unread());
     load.leaves_others_alone(&outcomes);
     load.keeps_lanes(&outcomes, |outcome, call| !outcome.before && call.release.is_none());
