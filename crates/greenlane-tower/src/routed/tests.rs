@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream;
 use greenlane_core::{Greenlane, InboundCall};
 use greenlane_routing::{Aged, HostHeader, Otherwise, Route, RouteBuilder, Routes, Unrouted};
 use http::HeaderMap;
@@ -15,10 +16,13 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
-use tower::ServiceExt;
+use tokio::sync::Notify;
+use tower::{ServiceExt, service_fn};
 
 use super::*;
 use crate::instances::{Arrived, Instance, nobody};
@@ -35,7 +39,7 @@ fn streamed() -> Body {
     let trailers = HeaderMap::from_iter([("x-end".parse().unwrap(), "here".parse().unwrap())]);
     let data = |text: &'static str| Ok(Frame::data(Bytes::from_static(text.as_bytes())));
     let frames = [data("one "), data("two"), Ok(Frame::trailers(trailers))];
-    StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
+    StreamBody::new(stream::iter(frames)).boxed_unsync()
 }
 
 fn greenlane() -> Greenlane {
@@ -244,7 +248,7 @@ async fn a_call_that_left_is_never_sent_again() {
 async fn a_body_that_was_polled_is_not_sent_again_whatever_the_error_says() {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = calls.clone();
-    let lying = tower::service_fn(move |request: Request<KeptBody<Body>>| {
+    let lying = service_fn(move |request: Request<KeptBody<Body>>| {
         counted.fetch_add(1, Ordering::Relaxed);
         async move {
             _ = request.into_body().frame().await;
@@ -268,7 +272,7 @@ fn second_time()
 + Send
 + Sync {
     let calls = Arc::new(AtomicU32::new(0));
-    tower::service_fn(move |request: Request<KeptBody<Body>>| {
+    service_fn(move |request: Request<KeptBody<Body>>| {
         let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
         let told = request.headers().get("x-preview").map(|told| told.to_str().unwrap().to_owned());
         async move {
@@ -296,7 +300,7 @@ async fn the_lane_of_a_call_that_is_sent_again_is_that_of_where_it_was_made() {
 
 #[tokio::test]
 async fn egress_is_asked_about_the_host_that_is_really_called() {
-    let echo = tower::service_fn(|request: Request<KeptBody<Body>>| {
+    let echo = service_fn(|request: Request<KeptBody<Body>>| {
         let told = request.headers().get("x-preview").map(|told| told.to_str().unwrap().to_owned());
         async { Ok::<_, Infallible>(Response::new(told.unwrap_or_default())) }
     });
@@ -327,7 +331,7 @@ async fn a_preview_that_the_application_sets_on_a_call_decides_its_route() {
 }
 
 #[tokio::test]
-async fn connections_have_a_maximum_age_and_those_under_way_come_to_their_end() {
+async fn connections_have_a_maximum_age() {
     let active = Instance::start("active").await;
     let routing = routing(Route::builder("fms-map", active.url()));
     for (max_age, connections) in [(Duration::from_secs(3600), 1), (Duration::ZERO, 3)] {
@@ -342,6 +346,47 @@ async fn connections_have_a_maximum_age_and_those_under_way_come_to_their_end() 
         drop((client, aged));
         // It closes what it had open.
         active.open(0).await;
+    }
+}
+
+/// A server that keeps the second half of its answer back until it is asked for.
+#[tokio::test]
+async fn an_answer_that_is_under_way_comes_to_its_end_when_the_client_is_made_anew() {
+    static GO_ON: Notify = Notify::const_new();
+    let halves = service_fn(|_: Request<Incoming>| async {
+        let halves = stream::unfold(0, |at| async move {
+            if at == 1 {
+                GO_ON.notified().await;
+            }
+            let half = ["half ", "whole"].get(at)?;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(half.as_bytes()))), at + 1))
+        });
+        Ok::<_, Infallible>(Response::new(StreamBody::new(halves)))
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let server = auto::Builder::new(TokioExecutor::new());
+            let service = TowerToHyperService::new(halves);
+            tokio::spawn(async move {
+                _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    let routing = routing(Route::builder("fms-map", url));
+    for make in [client, http2] {
+        let aged = Aged::new(make).max_age(Duration::ZERO);
+        let client = layer(&routing).layer(aged.clone());
+        let answer = client.oneshot(request("http://fms-map/", full(""))).await.unwrap();
+        let mut body = answer.into_body();
+        let half = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        // The client that made the call is gone, with its pool.
+        drop(aged.get());
+        drop(aged);
+        GO_ON.notify_one();
+        let rest = body.collect().await.unwrap().to_bytes();
+        assert_eq!((&half[..], &rest[..]), (&b"half "[..], &b"whole"[..]));
     }
 }
 
