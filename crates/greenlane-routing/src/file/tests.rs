@@ -54,6 +54,8 @@ fn a_new_table_takes_the_place_of_the_one_before() {
     assert_eq!(file.reload().unwrap(), 1);
     assert_eq!((active(&routing).as_str(), routing.generation()), ("http://fms-map-2", 1));
     assert_eq!(file.reload().unwrap(), 1, "the same text is the same table");
+    written.text("# Moved.\n[services]\nfms-map = { active = \"http://fms-map-2\" }\n");
+    assert_eq!(file.reload().unwrap(), 1, "and so is another that says the same");
 }
 
 #[test]
