@@ -1,17 +1,21 @@
 //! The client side of a service.
 
+mod call;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{RequestScope, log_hop};
-use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
-use crate::companion::{self, Sending};
+pub use call::OutboundCall;
+use call::{Telling, Tracked};
+
+use super::RequestScope;
+use crate::carrier::{HeaderSink, HeaderSource};
 use crate::config::Greenlane;
 use crate::counters::Counter;
-use crate::error::{TrailError, Unscoped};
+use crate::error::Unscoped;
 use crate::lane::{Lane, Scope};
 use crate::preview::Preview;
-use crate::trail::{Full, Hop, Served, Slot, TRAIL, Trail};
+use crate::trail::{Full, Hop};
 use crate::wire::{Reading, Seen, keep_from_connection};
 
 /// Whom a call is for.
@@ -64,30 +68,6 @@ impl Attempts {
     }
 }
 
-/// A call that was told what it needs to know, until it is answered.
-///
-/// The adapter says how it ended: [`answered`](OutboundCall::answered) or
-/// [`failed`](OutboundCall::failed). A call that is dropped before was cancelled.
-#[derive(Debug)]
-#[must_use]
-pub struct OutboundCall {
-    lane: Lane,
-    told: Telling,
-    takes_trail: bool,
-    tracked: Option<Tracked>,
-}
-
-/// What became of what there was to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Telling {
-    /// There was nothing.
-    Nothing,
-    /// It is on the request.
-    Done,
-    /// Egress refuses the host.
-    Withheld,
-}
-
 /// What the headers of a call say of its lane.
 struct Said {
     seen: Seen,
@@ -95,16 +75,6 @@ struct Said {
     barred: bool,
     /// It was copied from what the request said, in place of being set by the application.
     copied: bool,
-}
-
-/// What the trail needs to know of a call.
-#[derive(Debug)]
-struct Tracked {
-    greenlane: Greenlane,
-    request: Arc<RequestScope>,
-    slot: Option<Slot>,
-    hop: Hop,
-    withheld: bool,
 }
 
 impl Greenlane {
@@ -298,110 +268,5 @@ impl Greenlane {
         }
         let (greenlane, request) = (self.clone(), request.clone());
         Some(Tracked { greenlane, request, slot: slot.ok(), hop, withheld })
-    }
-}
-
-impl OutboundCall {
-    /// The lane of this call, told or withheld.
-    pub fn lane(&self) -> &Lane {
-        &self.lane
-    }
-
-    /// Whether the request holds something that egress guards: an adapter that follows redirects
-    /// must not take it to a host that [`Greenlane::may_tell`] refuses.
-    pub fn told(&self) -> bool {
-        self.told == Telling::Done
-    }
-
-    /// Whether egress kept something back: an adapter that follows redirects must ask again where one
-    /// leads to a host that [`Greenlane::may_tell`] allows.
-    pub fn withheld(&self) -> bool {
-        self.told == Telling::Withheld
-    }
-
-    /// Runs what sends the request, in part or whole: the inner service's `call`, or a poll of its future. So that a
-    /// companion can find out what stands in the wrong order: see [`is_sending`](crate::is_sending).
-    pub fn sending<R>(&self, send: impl FnOnce() -> R) -> R {
-        let told = !self.lane.is_active() && self.told();
-        let _sending = (told && companion::is_there()).then(|| Sending::set(true));
-        send()
-    }
-
-    /// The call was answered: takes the trail off the response, into the request's.
-    pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
-        if let Some(tracked) = self.tracked.take() {
-            // Whoever was not told has nothing to say.
-            let theirs = if tracked.withheld { None } else { Trail::of(headers) };
-            tracked.answered(status, is_unavailable(status, headers), theirs);
-        }
-        if self.takes_trail {
-            headers.remove(&TRAIL);
-        }
-    }
-
-    /// The call got no answer.
-    pub fn failed(mut self) {
-        if let Some(tracked) = self.tracked.take() {
-            tracked.settle(Served::Failed);
-        }
-    }
-}
-
-impl Drop for OutboundCall {
-    fn drop(&mut self) {
-        if let Some(tracked) = self.tracked.take() {
-            tracked.settle(Served::Cancelled);
-        }
-    }
-}
-
-/// What a load balancer answers that has nobody to ask. To gRPC some say so with 200 and
-/// `grpc-status: 14`, <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
-fn is_unavailable(status: u16, headers: &impl HeaderSource) -> bool {
-    let mut unavailable = matches!(status, 502..=504);
-    headers.visit(&GRPC_STATUS, &mut |code| unavailable |= code == b"14");
-    unavailable
-}
-
-impl Tracked {
-    fn answered(
-        self,
-        status: u16,
-        is_unavailable: bool,
-        theirs: Option<Result<Trail, TrailError>>,
-    ) {
-        let hop = self.hop.clone().status_is(status);
-        match theirs {
-            Some(Ok(mut trail)) if !trail.hops().is_empty() => {
-                trail.called_as(&self.hop);
-                self.record(trail);
-            }
-            Some(Err(problem)) => {
-                self.greenlane.0.counters.add(Counter::BadTrails, 1);
-                let service = self.hop.service();
-                tracing::debug!(service, %problem, "greenlane: a trail that can't be read");
-                self.settle_with(hop.serves(Served::Opaque).reason_is("bad-trail"));
-            }
-            _ if is_unavailable => self.settle_with(hop.serves(Served::Unavailable)),
-            _ => self.settle_with(hop.serves(Served::Opaque)),
-        }
-    }
-
-    fn settle(self, served: Served) {
-        let hop = self.hop.clone().serves(served);
-        self.settle_with(hop);
-    }
-
-    fn settle_with(self, hop: Hop) {
-        // What egress kept back stays so, whatever became of the call.
-        let hop = if self.withheld { self.hop.clone().serves(Served::Withheld) } else { hop };
-        log_hop(&self.greenlane, self.request.traced.id(), &self.request.lane, &hop);
-        self.record(Trail::of_hop(hop));
-    }
-
-    fn record(&self, outcome: Trail) {
-        if let (Some(recorder), Some(slot)) = (&self.request.recorder, self.slot) {
-            recorder.settle(slot, outcome);
-        }
     }
 }

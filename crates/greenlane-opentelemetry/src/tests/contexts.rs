@@ -1,6 +1,6 @@
 //! OpenTelemetry's context beside the scope.
 
-use greenlane_core::{Gate, HandOff, Lane};
+use greenlane_core::{Companion, Gate, HandOff, Lane, Wire};
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::TextMapPropagator;
@@ -103,6 +103,28 @@ fn a_plain_propagator_tells_everybody_unless_the_member_is_taken_out_of_its_sigh
     let inbound = hiding.extract(&mut request);
     assert_eq!(inside(&request), "user=7");
     assert_eq!(scope_of(&inbound).lane().to_string(), "release-42");
+}
+
+/// One process may be several services, and what names a preview can be left on purpose.
+#[test]
+fn a_bridge_takes_out_what_any_of_its_handles_knows_and_nothing_where_it_is_to_leave_it() {
+    let (ours, other) = (handle("fms-api"), Greenlane::inside("fms-map").wires(Wire::signadot()));
+    let other = other.build().unwrap();
+    let all = ["preview", "sd-routing-key", "user"];
+    let _attached = Context::new().with_baggage(all.map(|key| KeyValue::new(key, "x"))).attach();
+    let inbound = ours.extract(&mut headers(&[]));
+    for (bridge, left) in [
+        (Bridge::new(&ours), &all[1..]),
+        (Bridge::new(&ours).and(&other), &all[2..]),
+        (Bridge::new(&ours).and(&other).leave_baggage(), &all[..]),
+    ] {
+        let entered = bridge.enter(inbound.scope(), false);
+        let cx = Context::current();
+        let mut keys: Vec<_> = cx.baggage().iter().map(|(key, _)| key.as_str()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, left, "{bridge:?}");
+        drop(entered);
+    }
 }
 
 #[test]
