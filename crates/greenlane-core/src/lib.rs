@@ -29,6 +29,8 @@ mod lane;
 mod observer;
 mod preview;
 mod propagator;
+#[cfg(test)]
+mod temp_file;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trace;

@@ -191,10 +191,9 @@ mod tests {
     #[cfg(feature = "token")]
     #[test]
     fn a_token_can_stand_in_a_file_and_its_keys_in_another() {
-        let keys = std::env::temp_dir().join(format!("greenlane-{}-settings", std::process::id()));
         let key = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
-        std::fs::write(&keys, format!(r#"{{"keys":[{{"kty":"oct","kid":"a","k":"{key}"}}]}}"#))
-            .unwrap();
+        let set = format!(r#"{{"keys":[{{"kty":"oct","kid":"a","k":"{key}"}}]}}"#);
+        let keys = crate::temp_file::temp_file(&set);
         let token = |keys: &str| json!({"by": "token", "audience": "https://a.test", "keys": keys});
         let described = gate(token(keys.to_str().unwrap()));
         assert_eq!(described.unwrap(), "Gate(token for https://a.test)");

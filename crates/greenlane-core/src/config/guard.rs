@@ -156,11 +156,11 @@ impl Guard {
 mod tests {
     use super::*;
     use crate::Greenlane;
+    use crate::temp_file::temp_file;
 
     #[test]
     fn an_instance_that_can_be_promoted_does_not_serve_previews_only() {
-        let file = std::env::temp_dir().join(format!("greenlane-{}-guard", std::process::id()));
-        std::fs::write(&file, "preview").unwrap();
+        let file = temp_file("preview");
         let inside = || Greenlane::inside("pr-7-api").previews_only(true);
         for (builder, problem) in [
             (inside().role_file(&file), "the role can change"),

@@ -1,11 +1,11 @@
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 
 use logged::logged;
 
 use super::*;
 use crate::admission::Gate;
+use crate::temp_file::temp_file;
 
 fn vars(extra: &[(&str, &str)]) -> Result<Builder, ConfigError> {
     let base = [("GREENLANE_SERVICE", "fms-api"), ("GREENLANE_ADMISSION", "inside")];
@@ -15,7 +15,7 @@ fn vars(extra: &[(&str, &str)]) -> Result<Builder, ConfigError> {
 
 #[test]
 fn every_variable_has_its_effect() {
-    let file = temp_file("every-variable", "preview\n");
+    let file = temp_file("preview\n");
     let builder = vars(&[
         ("GREENLANE_VERSION", "1.9.0"),
         ("GREENLANE_SERVES", "release-42, pr-7"),
@@ -145,7 +145,7 @@ fn child_builds_a_handle() {
 
 #[test]
 fn the_role_file_is_followed_and_trouble_with_it_is_counted() {
-    let file = temp_file("role", "");
+    let file = temp_file("");
     let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
     assert_eq!(greenlane.role(), None, "an empty file is a label that is not set yet");
     for (text, role) in
@@ -167,7 +167,7 @@ fn the_role_file_is_followed_and_trouble_with_it_is_counted() {
 
 #[test]
 fn the_role_file_is_polled_in_the_background() {
-    let file = temp_file("polled", "preview");
+    let file = temp_file("preview");
     let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
     fs::write(&file, "active").unwrap();
     // Waits for the poll itself, without a bound on how long that takes: the runner has one.
@@ -178,7 +178,7 @@ fn the_role_file_is_polled_in_the_background() {
 
 #[test]
 fn the_role_file_is_never_read_on_a_request() {
-    let file = temp_file("never-read", "active");
+    let file = temp_file("active");
     let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
     fs::remove_file(&file).unwrap();
     for _ in 0..10_000 {
@@ -191,7 +191,7 @@ fn the_role_file_is_never_read_on_a_request() {
 
 #[test]
 fn role_and_role_file_together_are_an_error() {
-    let file = temp_file("both", "active");
+    let file = temp_file("active");
     let error = Greenlane::inside("a").role(Role::Active).role_file(&file).build().unwrap_err();
     assert!(error.to_string().contains("one of the two"), "{error}");
 }
@@ -200,12 +200,6 @@ fn role_and_role_file_together_are_an_error() {
 fn a_wire_cannot_be_carried_besides() {
     let error = Greenlane::inside("a").carry("X-Preview").build().unwrap_err().to_string();
     assert!(error.contains("carry") && error.contains("it is a wire"), "{error}");
-}
-
-fn temp_file(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("greenlane-{}-{name}", std::process::id()));
-    fs::write(&path, text).unwrap();
-    path
 }
 
 #[test]
@@ -239,7 +233,7 @@ fn the_configuration_in_effect_is_logged_once() {
 
 #[test]
 fn trouble_with_the_role_file_is_logged_once_until_it_changes() {
-    let file = temp_file("logged", "");
+    let file = temp_file("");
     let greenlane = Greenlane::inside("fms-api").role_file(&file).build().unwrap();
     let log = logged(|| {
         for text in ["stable", "stable", "canary", "active", "active", "stable"] {

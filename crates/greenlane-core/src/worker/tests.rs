@@ -1,22 +1,18 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tempfile::TempPath;
 use tokio::sync::{Notify, mpsc};
 
 use super::*;
+use crate::temp_file::temp_file;
 
 /// A role file of its own.
-struct RoleFile(PathBuf);
+struct RoleFile(TempPath);
 
 impl RoleFile {
     fn new(role: &str) -> Self {
-        static FILES: AtomicU32 = AtomicU32::new(0);
-        let number = FILES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("greenlane-worker-{}-{number}", std::process::id());
-        let file = Self(std::env::temp_dir().join(name));
-        std::fs::write(&file.0, role).unwrap();
-        file
+        Self(temp_file(role))
     }
 
     fn greenlane(&self) -> Greenlane {
@@ -26,12 +22,6 @@ impl RoleFile {
     fn says(&self, role: &str, greenlane: &Greenlane) {
         std::fs::write(&self.0, role).unwrap();
         greenlane.reload().unwrap();
-    }
-}
-
-impl Drop for RoleFile {
-    fn drop(&mut self) {
-        _ = std::fs::remove_file(&self.0);
     }
 }
 

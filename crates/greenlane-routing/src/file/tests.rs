@@ -2,11 +2,11 @@ use std::fs;
 use std::thread;
 
 use greenlane_core::{Greenlane, Lane};
+use logged::logged;
 use tempfile::TempDir;
 
 use super::*;
 use crate::{Plan, Routing};
-use logged::logged;
 
 /// A file of routes in a directory that goes with it.
 struct Written(TempDir);

@@ -1,15 +1,15 @@
 use std::fs;
-use std::path::PathBuf;
 
 use jwt_compact::alg::{Ed25519, Hs256, Hs256Key, SigningKey};
 use jwt_compact::{Algorithm, AlgorithmExt, Claims, Header};
+use logged::logged;
 use serde_json::{Value, json};
 
 use super::claims::{LEEWAY, MAX_LEN};
 use super::*;
 use crate::carrier::test_headers::headers;
+use crate::temp_file::temp_file;
 use crate::{Builder, Greenlane};
-use logged::logged;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 const OTHER: &[u8] = b"fedcba9876543210fedcba9876543210";
@@ -86,8 +86,7 @@ fn what_stands_in_the_specifications_is_read() {
     let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                  eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
                  dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    let file =
-        temp_file("a1", &format!(r#"{{"keys":[{{"kty":"oct","kid":"a","k":"{secret}"}}]}}"#));
+    let file = temp_file(&format!(r#"{{"keys":[{{"kty":"oct","kid":"a","k":"{secret}"}}]}}"#));
     let keys = Keys::file(&file).unwrap();
     let flaw = demands().previews(token.as_bytes(), &keys.current(), NOW).unwrap_err();
     assert_eq!(flaw, Flaw::Expired, "signed well, and too old");
@@ -235,12 +234,6 @@ fn keys_are_replaced_in_the_running_process() {
     assert_eq!(lanes(), ["active", "active"], "all of them revoked");
 }
 
-fn temp_file(name: &str, text: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("greenlane-{}-keys-{name}", std::process::id()));
-    fs::write(&path, text).unwrap();
-    path
-}
-
 const SET: &str = r#"{"keys":[
     {"kty":"oct","alg":"HS256","use":"sig","kid":"a","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"},
     {"kty":"RSA","kid":"of somebody else","n":"AQAB","e":"AQAB"},
@@ -248,7 +241,7 @@ const SET: &str = r#"{"keys":[
 
 #[test]
 fn a_file_of_keys_is_followed_and_a_broken_one_changes_nothing() {
-    let file = temp_file("followed", SET);
+    let file = temp_file(SET);
     let keys = Keys::file(&file).unwrap();
     let greenlane = edge(Tokens::new(HERE, &keys)).build().unwrap();
     let token = lasting(&json!("release-42"));
@@ -295,7 +288,7 @@ fn an_error_about_a_file_of_keys_says_where_and_never_what() {
             "or a weak one",
         ),
     ] {
-        let error = Keys::file(temp_file("errors", &text)).unwrap_err().to_string();
+        let error = Keys::file(temp_file(&text)).unwrap_err().to_string();
         assert!(error.contains(problem) && error.contains("JWK Set"), "{error} lacks {problem}");
         assert!(!error.contains(secret), "{error}");
     }
