@@ -10,7 +10,16 @@ use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 
 /// What strangers must not say behind a body either: some servers take trailers for headers.
-const OURS: [&str; 4] = ["x-preview", "x-preview-token", "x-preview-trail", "baggage"];
+const OURS: [&str; 8] = [
+    "x-preview",
+    "x_preview",
+    "x-preview-token",
+    "x-preview-trail",
+    "baggage",
+    "ot-baggage-preview",
+    "uberctx-preview",
+    "jaeger-baggage",
+];
 
 pin_project! {
     /// A request's body that tells when something of it moved, so that a long upload is not taken for a backend that

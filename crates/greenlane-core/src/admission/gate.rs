@@ -37,8 +37,11 @@ use crate::preview::Preview;
 pub struct Gate {
     kind: Kind,
     to: Option<Preview>,
+    among: Option<Arc<[String]>>,
     credentials: Vec<Credential>,
 }
+
+const AMONG: &str = "names of previews, or patterns with one '*' (release-*)";
 
 #[derive(Clone)]
 enum Kind {
@@ -74,8 +77,7 @@ impl Gate {
     ///
     /// Those who get in see the trail where one of the gates alone would show it, and none is a sample.
     pub fn all_of(gates: impl IntoIterator<Item = Self>) -> Self {
-        let kind = Kind::AllOf(gates.into_iter().collect());
-        Self { kind, to: None, credentials: Vec::new() }
+        Self::new(Kind::AllOf(gates.into_iter().collect()))
     }
 
     /// Leads into this preview, whatever the request asks for. Where the gate names one itself, it must be the same.
@@ -87,6 +89,32 @@ impl Gate {
                 self.break_by(broken(preview, error, "a preview's name, such as release-42"));
             }
         }
+        self
+    }
+
+    /// Lets into these previews and no others: names, or patterns in which one `*` stands for any characters
+    /// (`release-*`). Where strangers choose the preview, as by a pattern of hosts, nothing that they make up gets in: no
+    /// circuit, no metric and no line of a log has to hold it. The last call counts.
+    ///
+    /// ```
+    /// # use greenlane_core::Gate;
+    /// let gate = Gate::host("{preview}.api.example.com").among(["release-*", "pr-*"]);
+    /// ```
+    #[must_use]
+    pub fn among(mut self, previews: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let previews: Arc<[String]> = previews.into_iter().map(Into::into).collect();
+        let unusable =
+            previews.iter().find(|name| name.replacen('*', "x", 1).parse::<Preview>().is_err());
+        if let Some(name) = unusable {
+            self.break_by(broken(
+                name,
+                "it is neither a preview's name nor a pattern of them",
+                AMONG,
+            ));
+        } else if previews.is_empty() {
+            self.break_by(broken("among", "there is no preview", AMONG));
+        }
+        self.among = Some(previews);
         self
     }
 
@@ -102,15 +130,19 @@ impl Gate {
         self
     }
 
+    fn new(kind: Kind) -> Self {
+        Self { kind, to: None, among: None, credentials: Vec::new() }
+    }
+
     pub(super) fn of(rule: impl Rule + 'static) -> Self {
-        Self { kind: Kind::One(Arc::new(rule)), to: None, credentials: Vec::new() }
+        Self::new(Kind::One(Arc::new(rule)))
     }
 
     /// A gate of a rule that may be broken.
     pub(super) fn made(rule: Result<impl Rule + 'static, ConfigError>) -> Self {
         match rule {
             Ok(rule) => Self::of(rule),
-            Err(error) => Self { kind: Kind::Broken(error), to: None, credentials: Vec::new() },
+            Err(error) => Self::new(Kind::Broken(error)),
         }
     }
 
@@ -168,6 +200,7 @@ impl Gate {
         };
         if opens {
             openings.extend(self.to.clone().map(Opening::Into));
+            openings.extend(self.among.clone().map(Opening::Within));
         }
         opens
     }
@@ -210,6 +243,9 @@ impl Gate {
         };
         if let Some(to) = &self.to {
             text.push_str(&format!(" to {to}"));
+        }
+        if let Some(among) = &self.among {
+            text.push_str(&format!(" among {}", among.join(", ")));
         }
         text
     }
@@ -264,10 +300,11 @@ mod tests {
     fn a_gate_says_what_it_is() {
         let source = Gate::source(["192.0.2.0/24"]);
         let gate = Gate::all_of([Gate::host("{preview}.a.test"), source, Gate::listener("x")]);
-        let gate = gate.to("release-42");
+        let gate = gate.to("release-42").among(["release-*", "pr-7"]);
         assert_eq!(
             format!("{gate:?}"),
-            "Gate(all of (host {preview}.a.test and source 192.0.2.0/24 and listener x) to release-42)"
+            "Gate(all of (host {preview}.a.test and source 192.0.2.0/24 and listener x) to release-42 among \
+             release-*, pr-7)"
         );
     }
 
@@ -277,6 +314,8 @@ mod tests {
         for (gate, problem) in [
             (Gate::all_of([]), "there is no gate in it"),
             (Gate::listener("x").to("a b"), "is no preview name"),
+            (Gate::listener("x").among(["a*b*"]), "neither a preview's name nor a pattern"),
+            (Gate::listener("x").among([""; 0]), "there is no preview"),
             (Gate::listener("x").credential(Place::cookie("a b")), "it is no cookie's name"),
             (Gate::all_of([Gate::listener("x"), Gate::source(["a"])]), "it is no range"),
             (Gate::source([""; 0]), "there is no range"),

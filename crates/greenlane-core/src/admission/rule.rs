@@ -1,6 +1,7 @@
 //! What a gate is made of, and what several of them open for together.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::entry::Entry;
 use super::names::matches;
@@ -43,6 +44,8 @@ pub(super) enum Opening {
     /// Any of these that the request asks for. Where it asks for none, the only one.
     #[cfg_attr(not(feature = "token"), allow(dead_code))]
     Among(Vec<String>),
+    /// Whatever the others open for, where it is one of these.
+    Within(Arc<[String]>),
 }
 
 /// Whether those who get in see the trail, which tells services, versions and roles.
@@ -76,7 +79,7 @@ impl Opening {
     fn names(&self) -> Option<&Preview> {
         match self {
             Self::Into(preview) => Some(preview),
-            Self::Any | Self::Among(_) => None,
+            Self::Any | Self::Among(_) | Self::Within(_) => None,
         }
     }
 
@@ -87,7 +90,7 @@ impl Opening {
                 [only] => only.parse().ok(),
                 _ => None,
             },
-            Self::Any | Self::Into(_) => None,
+            Self::Any | Self::Into(_) | Self::Within(_) => None,
         }
     }
 
@@ -95,12 +98,16 @@ impl Opening {
         match self {
             Self::Any => true,
             Self::Into(named) => named == preview,
-            Self::Among(previews) => {
-                let name = preview.as_str().to_ascii_lowercase();
-                previews.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &name))
-            }
+            Self::Among(previews) => is_one_of(preview, previews),
+            Self::Within(previews) => is_one_of(preview, previews),
         }
     }
+}
+
+/// Letters' case does not count.
+fn is_one_of(preview: &Preview, previews: &[String]) -> bool {
+    let name = preview.as_str().to_ascii_lowercase();
+    previews.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &name))
 }
 
 #[cfg(test)]
@@ -139,5 +146,11 @@ mod tests {
         assert_eq!(into(&[among(&["pr-*"]), to("pr-7")], None), found("pr-7"));
         assert_eq!(into(&[among(&["pr-*"]), to("release-42")], None), None);
         assert_eq!(into(&[among(&[])], Some("a")), None);
+        let within =
+            |names: &[&str]| Opening::Within(names.iter().copied().map(str::to_owned).collect());
+        assert_eq!(into(&[Opening::Any, within(&["PR-*", "b"])], Some("pr-7")), found("pr-7"));
+        assert_eq!(into(&[Opening::Any, within(&["pr-*", "b"])], Some("a")), None);
+        assert_eq!(into(&[Opening::Any, within(&["b"])], None), None, "nobody is led there");
+        assert_eq!(into(&[to("made-up"), within(&["release-*"])], None), None);
     }
 }

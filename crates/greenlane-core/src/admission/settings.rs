@@ -6,35 +6,37 @@ use serde::{Deserialize, Deserializer};
 use super::gate::Gate;
 use crate::error::ConfigError;
 
-/// One gate, by what it goes by.
+/// One gate: into which previews, and by what.
+#[derive(Deserialize)]
+struct Settings {
+    to: Option<String>,
+    among: Option<Vec<String>>,
+    #[serde(flatten)]
+    by: By,
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
-enum Settings {
+enum By {
     Host {
         host: String,
-        to: Option<String>,
     },
     ForwardedPort {
         port: u16,
-        to: Option<String>,
     },
     Listener {
         name: String,
-        to: Option<String>,
     },
     Source {
         ranges: Vec<String>,
-        to: Option<String>,
     },
     Verified {
         users: Vec<String>,
-        to: Option<String>,
     },
     VerifiedByHeader {
         header: String,
         from: Vec<String>,
         users: Vec<String>,
-        to: Option<String>,
     },
     #[cfg(feature = "token")]
     Token {
@@ -44,7 +46,6 @@ enum Settings {
         header: Option<String>,
         cookie: Option<String>,
         subjects: Option<Vec<String>>,
-        to: Option<String>,
     },
     #[cfg(feature = "sample")]
     Sample {
@@ -56,12 +57,11 @@ enum Settings {
     },
     AllOf {
         gates: Vec<Gate>,
-        to: Option<String>,
     },
 }
 
 /// With the feature `serde`: a table with `by`, the name of the constructor with hyphens, and its arguments by
-/// their names. Keys of tokens stand in a file of their own.
+/// their names; `to` and `among` where they are wanted. Keys of tokens stand in a file of their own.
 ///
 /// ```toml
 /// [[gates]]
@@ -92,17 +92,26 @@ impl<'de> Deserialize<'de> for Gate {
 
 impl Settings {
     fn into_gate(self) -> Result<Gate, ConfigError> {
-        let (gate, to) = match self {
-            Self::Host { host, to } => (Gate::host(&host), to),
-            Self::ForwardedPort { port, to } => (Gate::forwarded_port(port), to),
-            Self::Listener { name, to } => (Gate::listener(&name), to),
-            Self::Source { ranges, to } => (Gate::source(ranges), to),
-            Self::Verified { users, to } => (Gate::verified(users), to),
-            Self::VerifiedByHeader { header, from, users, to } => {
-                (Gate::verified_by_header(&header, from, users), to)
+        let Self { to, among, by } = self;
+        let gate = by.into_gate()?;
+        let gate = to.iter().fold(gate, |gate, to| gate.to(to));
+        Ok(among.into_iter().fold(gate, Gate::among))
+    }
+}
+
+impl By {
+    fn into_gate(self) -> Result<Gate, ConfigError> {
+        Ok(match self {
+            Self::Host { host } => Gate::host(&host),
+            Self::ForwardedPort { port } => Gate::forwarded_port(port),
+            Self::Listener { name } => Gate::listener(&name),
+            Self::Source { ranges } => Gate::source(ranges),
+            Self::Verified { users } => Gate::verified(users),
+            Self::VerifiedByHeader { header, from, users } => {
+                Gate::verified_by_header(&header, from, users)
             }
             #[cfg(feature = "token")]
-            Self::Token { audience, keys, header, cookie, subjects, to } => {
+            Self::Token { audience, keys, header, cookie, subjects } => {
                 let keys = super::token::Keys::file(keys)?;
                 let mut tokens = super::token::Tokens::new(audience, &keys);
                 if let Some(header) = header {
@@ -114,7 +123,7 @@ impl Settings {
                 if let Some(subjects) = subjects {
                     tokens = tokens.subjects(subjects);
                 }
-                (Gate::token(tokens), to)
+                Gate::token(tokens)
             }
             #[cfg(feature = "sample")]
             Self::Sample { preview, percent, header, cookie, salt } => {
@@ -135,11 +144,10 @@ impl Settings {
                 if let Some(salt) = salt {
                     sample = sample.salt(salt);
                 }
-                (Gate::sample(sample), None)
+                Gate::sample(sample)
             }
-            Self::AllOf { gates, to } => (Gate::all_of(gates), to),
-        };
-        Ok(to.iter().fold(gate, |gate, to| gate.to(to)))
+            Self::AllOf { gates } => Gate::all_of(gates),
+        })
     }
 }
 
@@ -162,6 +170,10 @@ mod tests {
             (
                 json!({"by": "listener", "name": "testers", "to": "release-42"}),
                 "Gate(listener testers to release-42)",
+            ),
+            (
+                json!({"by": "host", "host": "{preview}.a.test", "among": ["release-*"]}),
+                "Gate(host {preview}.a.test among release-*)",
             ),
             (json!({"by": "source", "ranges": ["192.0.2.0/24"]}), "Gate(source 192.0.2.0/24)"),
             (json!({"by": "verified", "users": ["alice"]}), "Gate(verified)"),
@@ -208,6 +220,8 @@ mod tests {
             (json!({"by": "magic"}), "magic"),
             (json!({"host": "a.test"}), "by"),
             (json!({"by": "listener", "name": "a", "to": "a b"}), "is no preview name"),
+            (json!({"by": "listener", "name": "a", "too": "a"}), "too"),
+            (json!({"by": "listener", "name": "a", "among": ["a b"]}), "neither a preview's name"),
         ] {
             let error = gate(settings).unwrap_err();
             assert!(error.contains(problem), "{error} lacks {problem}");

@@ -116,3 +116,14 @@ async fn production_never_answers_under_a_previews_name() {
     assert_eq!((status, body.contains("no gate")), (403, true), "{body}");
     assert_eq!(who(edge.address, get("console.fms.test", "/")).await, "active");
 }
+
+#[tokio::test]
+async fn a_preview_that_somebody_made_up_is_nobodys() {
+    let settings = site(echo("active").await, echo("preview").await);
+    let among = "host = \"api-{preview}.fms.test\"\namong = [\"release-*\"]";
+    let edge = serve(&settings.replace("host = \"api-{preview}.fms.test\"", among)).await;
+    assert_eq!(who(edge.address, get("api-release-42.fms.test", "/")).await, "preview");
+    assert_eq!(who(edge.address, get("api-release-7.fms.test", "/")).await, "active", "not there");
+    let (status, _, body) = ask(edge.address, get("api-made-up-7.fms.test", "/")).await;
+    assert_eq!((status, body.contains("no gate")), (403, true), "{body}");
+}

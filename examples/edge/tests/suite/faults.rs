@@ -1,5 +1,7 @@
 //! What breaks, and what does not break with it.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -8,7 +10,9 @@ use greenlane::tower::InboundLayer;
 use greenlane::{Greenlane, Role, Served, Trail};
 use http_body_util::{BodyExt, Channel};
 use hyper::body::Incoming;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::{
     UnderTest, ask, backend, echo, empty, get, nobody, plain, reached, send, send_http2, serve,
@@ -23,18 +27,27 @@ const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImEiLCJ0eXAiOiJKV1QifQ.\
 const RIGHT: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY";
 const WRONG: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA";
 
+/// The same by the other one, whose name is `b`.
+const NEW_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImIiLCJ0eXAiOiJKV1QifQ.\
+     eyJhdWQiOiJodHRwczovL2VkZ2UudGVzdCIsInByZXZpZXciOiJyZWxlYXNlLTQyIiwiZXhwIjo0MTAyNDQ0ODAwfQ.\
+     EdIcWBhAVzVsJ32qUlZH0EmXNR2QCg9ROFUJDpRUWfg";
+
 /// An edge with a gate by token, in front of this table.
 async fn guarded(key: &str, routes: &str) -> (UnderTest, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let keys = directory.path().join("keys.json");
-    std::fs::write(&keys, format!(r#"{{"keys":[{{"kty":"oct","kid":"a","k":"{key}"}}]}}"#))
-        .unwrap();
+    std::fs::write(&keys, key_set(&[("a", key)])).unwrap();
     let settings = format!(
         "hosts = {{ \"api.fms.test\" = \"fms-api\" }}\n\
          [[gates]]\nby = \"token\"\naudience = \"https://edge.test\"\nkeys = \"{}\"\n{routes}",
         keys.display()
     );
     (serve(&settings).await, directory)
+}
+
+fn key_set(keys: &[(&str, &str)]) -> String {
+    let keys = keys.iter().map(|(id, key)| format!(r#"{{"kty":"oct","kid":"{id}","k":"{key}"}}"#));
+    format!(r#"{{"keys":[{}]}}"#, keys.collect::<Vec<_>>().join(","))
 }
 
 fn routes(
@@ -88,6 +101,64 @@ async fn with_a_wrong_key_nobody_gets_in_and_production_goes_on() {
         assert_eq!((status, headers.contains_key("x-preview-trail")), (200, false));
     }
     assert_eq!(edge.running.greenlane().counts().bad_tokens(), 3);
+}
+
+/// Users, and holders of either token, ask while the file of keys is replaced: nobody's request fails, users are never let
+/// in, and each token gets in from when its key is there until it is gone.
+#[tokio::test]
+async fn keys_are_rotated_while_requests_run() {
+    const SHOWN: [Option<&str>; 3] = [None, Some(TOKEN), Some(NEW_TOKEN)];
+    let (edge, directory) =
+        guarded(RIGHT, &routes(echo("active").await, echo("preview").await, "fail")).await;
+    let (ended, mut askers) = (watch::Sender::new(false), JoinSet::new());
+    let seen = watch::Sender::new([0_u32, 0, 0].map(|asked| (asked, false)));
+    for asker in 0..6 {
+        let (which, address) = (asker % SHOWN.len(), edge.address);
+        let (seen, ended) = (seen.clone(), ended.subscribe());
+        askers.spawn(async move {
+            let mut answers = Vec::new();
+            while !*ended.borrow() {
+                let request = get("api.fms.test", "/").header("x-preview", "release-42");
+                let request = match SHOWN[which] {
+                    Some(token) => request.header("x-preview-token", token),
+                    None => request,
+                };
+                let gets_in = who(address, request).await == "preview";
+                answers.push(gets_in);
+                seen.send_modify(|seen| seen[which] = (seen[which].0 + 1, gets_in));
+            }
+            (which, answers)
+        });
+    }
+    // Waits for answers of all, of which the last ones are these.
+    let until = async |old: bool, new: bool| {
+        let (mut seen, began) = (seen.subscribe(), seen.borrow().map(|(asked, _)| asked));
+        let asked = seen.wait_for(|seen| {
+            let asked = seen.iter().zip(began).all(|((asked, _), began)| *asked > began + 20);
+            asked && (seen[1].1, seen[2].1) == (old, new)
+        });
+        timeout(Duration::from_secs(30), asked).await.expect("the file is followed").unwrap();
+    };
+    let replace = |text: &str| {
+        let beside = directory.path().join("next");
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(beside, directory.path().join("keys.json")).unwrap();
+    };
+    until(true, false).await;
+    replace(&key_set(&[("a", RIGHT), ("b", WRONG)]));
+    until(true, true).await;
+    replace("{");
+    until(true, true).await;
+    replace(&key_set(&[("b", WRONG)]));
+    until(false, true).await;
+    replace(&key_set(&[]));
+    until(false, false).await;
+    ended.send_replace(true);
+    for (which, mut answers) in askers.join_all().await {
+        answers.dedup();
+        let expected: &[bool] = [&[false][..], &[true, false], &[false, true, false]][which];
+        assert_eq!(answers, expected, "{:?}", SHOWN[which]);
+    }
 }
 
 #[tokio::test]
