@@ -1,5 +1,8 @@
 //! Over real sockets, with hyper-util's client.
 
+mod stacked;
+mod warm;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,7 +38,7 @@ fn full(text: &'static str) -> Body {
 }
 
 /// Two chunks and a trailer, whose size nobody knows before.
-fn streamed() -> Body {
+fn streamed_body() -> Body {
     let trailers = HeaderMap::from_iter([("x-end".parse().unwrap(), "here".parse().unwrap())]);
     let data = |text: &'static str| Ok(Frame::data(Bytes::from_static(text.as_bytes())));
     let frames = [data("one "), data("two"), Ok(Frame::trailers(trailers))];
@@ -169,7 +172,7 @@ async fn a_preview_that_cannot_be_reached_falls_back_whole_and_once_where_the_ro
     let client = layer(&routing).layer(http2());
     // The second is sent while the circuit is open.
     for _ in 0..2 {
-        let request = request("http://fms-map/tiles/7?zoom=3", streamed());
+        let request = request("http://fms-map/tiles/7?zoom=3", streamed_body());
         let (answer, trail) = ask(client.clone(), Some("release-42"), request).await;
         assert_eq!(answer.unwrap(), "active");
         let arrived = active.arrived();
@@ -234,7 +237,7 @@ async fn a_call_that_left_is_never_sent_again() {
     let route = Route::builder("fms-map", active.url()).preview("*", dying);
     let routing = routing(route.unreachable(Otherwise::Active));
     let client = layer(&routing).layer(client());
-    for body in [full("four"), full(""), streamed()] {
+    for body in [full("four"), full(""), streamed_body()] {
         let request = request("http://fms-map/", body);
         let (answer, trail) = ask(client.clone(), Some("release-42"), request).await;
         assert!(!unreached(&*answer.unwrap_err()));
