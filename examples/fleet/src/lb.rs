@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::ValueEnum;
 use greenlane::routing::{RouteFile, Routing};
@@ -157,7 +157,8 @@ impl Balancing {
         let Self { lb, table, doors, file } = self;
         Ok(match (lb.kind(), file) {
             (Some(kind), _) => {
-                Balancer::Program(Box::new(Program::start(kind, &table, doors).await?))
+                let program = Box::new(Program::start(kind, &table, doors).await?);
+                Balancer::Program { table: Mutex::new(table), program }
             }
             (None, Some((file, directory))) => {
                 Balancer::Greenlane { table: Mutex::new(table), file, directory }
@@ -183,7 +184,7 @@ impl Balancing {
 pub enum Balancer {
     Builtin,
     Greenlane { table: Mutex<Table>, file: RouteFile, directory: TempDir },
-    Program(Box<Program>),
+    Program { table: Mutex<Table>, program: Box<Program> },
     Alb(alb::Model),
 }
 
@@ -193,33 +194,37 @@ impl Balancer {
     /// # Errors
     ///
     /// When it doesn't start.
-    pub async fn restart(&mut self) -> Result<()> {
-        match self {
-            Self::Program(program) => program.restart().await,
-            _ => Ok(()),
-        }
+    pub async fn restart(&self) -> Result<()> {
+        let Self::Program { table, program } = self else { return Ok(()) };
+        let table = lock(table).clone();
+        program.restart(&table).await
     }
 
-    /// Makes the release of a service its active version, in place. For Greenlane's file and the ALB, whose Service gets
-    /// another selector.
+    /// Makes the release of a service its active version, in place. Greenlane's clients know at once; a program
+    /// reloads what is rendered, and the ALB's Service gets another selector, and both take their time.
     ///
     /// # Errors
     ///
-    /// When the file can't be replaced, and for all others.
+    /// When the table can't be brought there, and for the fleet's own load balancer.
     pub fn promote(&self, service: Service, release: &str) -> Result<()> {
         match self {
             Self::Greenlane { table, file, directory } => {
-                let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut table = lock(table);
                 table.promote(service, release);
                 table.write(directory)?;
                 file.reload()?;
                 Ok(())
             }
+            Self::Program { table, program } => {
+                let mut table = lock(table);
+                table.promote(service, release);
+                program.reload(&table)
+            }
             Self::Alb(model) => {
                 model.promote(service, release);
                 Ok(())
             }
-            _ => Err(io::Error::other("only --lb greenlane and --lb alb promote in place").into()),
+            Self::Builtin => Err(io::Error::other("--lb builtin can't promote in place").into()),
         }
     }
 
@@ -240,4 +245,8 @@ impl Balancer {
             _ => None,
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, kill_process, kill_process_group};
+
+pub use rustix::process::Signal;
 use tokio::net::TcpSocket;
 
 /// More than the slowest needs on a machine that compiles at the same time.
@@ -69,6 +71,18 @@ impl Process {
         if matches!(self.child.try_wait(), Ok(None)) {
             _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             _ = self.child.wait();
+        }
+    }
+
+    /// Sends it a signal, and not its children.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(kill_process(Pid::from_child(&self.child), signal)?),
+            Some(status) => Err(io::Error::other(format!("it has ended: {status}"))),
         }
     }
 

@@ -9,6 +9,10 @@ mod documents;
 mod hops;
 mod lb;
 mod lines;
+// The fleet's own load, of which not all is needed here.
+#[allow(dead_code)]
+#[path = "../../../../examples/fleet/tests/suite/load.rs"]
+mod load;
 mod older_forms;
 mod rendered;
 mod settings;
