@@ -8,10 +8,9 @@ use axum::response::{IntoResponse, Response};
 use greenlane::axum::InboundLayer;
 use greenlane::reqwest::Redirects;
 use greenlane::{Gate, Greenlane, Place};
-use reqwest_middleware::ClientWithMiddleware;
 
 use crate::balancer::strip_hop_by_hop;
-use crate::services::{Callee, Upstream, http};
+use crate::services::{Callee, Client, Upstream};
 
 /// The header by which testers show that they are.
 pub const KEY: &str = "x-tester-key";
@@ -27,20 +26,21 @@ pub fn app(api: Callee, key: String) -> Result<Router, Box<dyn std::error::Error
     // Hidden: it is the door, not one of the services that testers ask about.
     let greenlane = Greenlane::edge("edge", [testers]).hidden(true).build()?;
     let outbound = api.outbound(&greenlane, "fms-api").redirects(Redirects::none());
-    let client = outbound.client(http())?;
+    let client = api.client(outbound)?;
     let app = Router::new().fallback(forward).with_state((client, api.url));
     Ok(app.layer(InboundLayer::new(&greenlane)))
 }
 
 async fn forward(
-    State((client, api)): State<(ClientWithMiddleware, String)>,
+    State((client, api)): State<(Client, String)>,
     request: Request,
 ) -> Result<Response, Upstream> {
     let (mut parts, body) = request.into_parts();
     strip_hop_by_hop(&mut parts.headers);
     parts.headers.remove("host");
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut request = client.request(parts.method, format!("{api}{path}")).headers(parts.headers);
+    let mut request =
+        client.get().request(parts.method, format!("{api}{path}")).headers(parts.headers);
     if !body.is_end_stream() {
         request = request.body(reqwest::Body::wrap_stream(body.into_data_stream()));
     }

@@ -8,10 +8,9 @@ use greenlane::Greenlane;
 use greenlane::axum::InboundLayer;
 use greenlane::reqwest::ClientError;
 use reqwest::Response;
-use reqwest_middleware::ClientWithMiddleware;
 use serde_json::{Value, json};
 
-use super::{Callee, Upstream, http, lines};
+use super::{Callee, Client, Upstream, lines};
 use crate::witness::Witness;
 
 /// Where the callees are, and what this version says of itself.
@@ -30,8 +29,8 @@ pub struct Settings {
 /// One client for each callee.
 #[derive(Clone)]
 struct Clients {
-    vehicles: ClientWithMiddleware,
-    schedule: ClientWithMiddleware,
+    vehicles: Client,
+    schedule: Client,
 }
 
 /// The service: clients that Greenlane's outbound builds, and a layer.
@@ -40,7 +39,7 @@ struct Clients {
 ///
 /// When a client can't be built.
 pub fn app(greenlane: &Greenlane, settings: Settings) -> Result<Router, ClientError> {
-    let client = |callee: &Callee, peer| callee.outbound(greenlane, peer).client(http());
+    let client = |callee: &Callee, peer| callee.client(callee.outbound(greenlane, peer));
     let clients = Clients {
         vehicles: client(&settings.vehicles, "fms-vehicles")?,
         schedule: client(&settings.schedule, "fms-schedule")?,
@@ -66,6 +65,6 @@ async fn overview(
     Ok(Json(json!({ "api": settings.version, "vehicle": vehicle, "shifts": shifts })))
 }
 
-async fn ask(client: &ClientWithMiddleware, url: String) -> Result<Response, Upstream> {
-    Ok(client.get(url).send().await?.error_for_status()?)
+async fn ask(client: &Client, url: String) -> Result<Response, Upstream> {
+    Ok(client.get().get(url).send().await?.error_for_status()?)
 }

@@ -9,11 +9,14 @@ pub mod vehicles;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use greenlane::Greenlane;
-use greenlane::reqwest::Outbound;
-
-use greenlane::routing::Routing;
+use greenlane::reqwest::{ClientError, Outbound};
+use greenlane::routing::{Aged, Routing};
+use reqwest_middleware::ClientWithMiddleware;
 
 use crate::witness;
+
+/// A client whose connections don't outlive a promotion.
+pub(crate) type Client = Aged<ClientWithMiddleware>;
 
 /// Where a callee is found: behind its load balancer, or by a table that the client follows.
 #[derive(Clone, Debug)]
@@ -31,6 +34,19 @@ impl Callee {
         match &self.routing {
             Some(routing) => outbound.routes(routing),
             None => outbound,
+        }
+    }
+
+    /// A client of it, by an outbound for it.
+    pub(crate) fn client(&self, outbound: Outbound) -> Result<Client, ClientError> {
+        Ok(self.aged(Aged::try_new(move || outbound.clone().client(http()))?))
+    }
+
+    /// Made anew when the table changes, where there is one.
+    pub(crate) fn aged<C: Clone>(&self, client: Aged<C>) -> Aged<C> {
+        match &self.routing {
+            Some(routing) => client.following(routing),
+            None => client,
         }
     }
 }

@@ -11,6 +11,7 @@ use actix_web::{App, HttpRequest, HttpServer};
 use awc::{Client, Connector};
 use greenlane::Greenlane;
 use greenlane::actix_web::{Inbound, Outbound};
+use greenlane::routing::Aged;
 use serde::Serialize;
 
 use super::map::api::{self, Named};
@@ -29,14 +30,16 @@ pub fn serve(greenlane: Greenlane, map: Callee, witness: Witness) -> io::Result<
     let server = HttpServer::new(move || {
         // awc's clients stay on their thread, so each worker has its own; as many connections as there
         // are requests, and the patience that they need where there are many.
-        let connector = Connector::new().limit(0).timeout(PATIENCE);
-        let client = Client::builder().connector(connector).timeout(PATIENCE);
         let outbound = Outbound::new(&greenlane).peer("fms-map");
         let outbound = match &map.routing {
             Some(routing) => outbound.routes(routing),
             None => outbound,
         };
-        let client = client.wrap(outbound).finish();
+        let client = map.aged(Aged::new(move || {
+            let connector = Connector::new().limit(0).timeout(PATIENCE);
+            let client = Client::builder().connector(connector).timeout(PATIENCE);
+            client.wrap(outbound.clone()).finish()
+        }));
         let state = State { client, map: map.url.clone(), witness: witness.clone() };
         App::new()
             .app_data(Data::new(state))
@@ -55,7 +58,7 @@ pub fn serve(greenlane: Greenlane, map: Callee, witness: Witness) -> io::Result<
 }
 
 struct State {
-    client: Client,
+    client: Aged<Client>,
     map: String,
     witness: Witness,
 }
@@ -76,7 +79,7 @@ async fn vehicle(
         witness::lines(request.headers().get_all(name).map(HeaderValue::as_bytes))
     });
     let url = format!("{}/fms.map.v1.Map/Place", state.map);
-    let asked = grpc_web::call(&state.client, &url, &api::Vehicle { number: id }).await;
+    let asked = grpc_web::call(&state.client.get(), &url, &api::Vehicle { number: id }).await;
     let Named { place } = asked.map_err(ErrorBadGateway)?;
     arrival.answered();
     Ok(Json(Vehicle { id, place }))
