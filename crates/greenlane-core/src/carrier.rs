@@ -169,6 +169,11 @@ pub trait HeaderSource {
         self.visit(name, &mut |_| found = true);
         found
     }
+
+    /// Whether one of these is there.
+    fn has_any(&self, names: &[HeaderName]) -> bool {
+        names.iter().any(|name| self.has(name))
+    }
 }
 
 /// Headers that can be written.
@@ -196,8 +201,19 @@ impl HeaderSource for http::HeaderMap {
         }
     }
 
+    #[inline]
     fn has(&self, name: &HeaderName) -> bool {
         self.contains_key(&name.http)
+    }
+
+    #[inline]
+    fn has_any(&self, names: &[HeaderName]) -> bool {
+        // To look at each of a few is less than to hash what is looked for.
+        if self.keys_len() <= 12 {
+            self.keys().any(|key| names.iter().any(|name| name.http == *key))
+        } else {
+            names.iter().any(|name| self.contains_key(&name.http))
+        }
     }
 }
 

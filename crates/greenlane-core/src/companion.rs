@@ -2,12 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::OnceLock;
-use std::task::{Context, Poll};
-
-use pin_project_lite::pin_project;
 
 use crate::config::Greenlane;
 use crate::error::ConfigError;
@@ -49,11 +44,13 @@ pub fn accompany(companion: impl Companion + 'static) -> Result<(), ConfigError>
     })
 }
 
+#[inline]
 pub(crate) fn is_there() -> bool {
     COMPANION.get().is_some()
 }
 
 /// Tells the companion, if there is one.
+#[inline]
 pub(crate) fn enter(scope: &Scope, polled: bool) -> Option<Entered> {
     let theirs = COMPANION.get()?.enter(Some(scope).filter(|scope| scope.is_one()), polled);
     // A service that is called in the same process sends nothing yet.
@@ -94,32 +91,6 @@ impl Drop for Sending {
 /// What the application named around an inbound.
 pub(crate) fn named(greenlane: &Greenlane) -> Option<Preview> {
     COMPANION.get()?.named(greenlane)
-}
-
-pin_project! {
-    /// A future whose companion is told of each poll. It is polled inside the scope.
-    pub(crate) struct Accompanied<F> {
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F> Accompanied<F> {
-    pub(crate) fn new(future: F) -> Self {
-        Self { future }
-    }
-}
-
-impl<F: Future> Future for Accompanied<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // Without a companion the scope isn't even looked at.
-        let entered = is_there().then(|| enter(&Scope::here(), true)).flatten();
-        let polled = self.project().future.poll(cx);
-        drop(entered);
-        polled
-    }
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     /// Tells handles apart, also after one is gone.
     pub(crate) number: u64,
     pub(crate) enabled: bool,
+    /// Nothing is to be done with a request that has no line of a wire.
+    pub(crate) is_plain: bool,
     pub(crate) identity: Identity,
     pub(crate) wires: Wires,
     pub(crate) admission: Admission,
@@ -209,6 +211,7 @@ impl Inner {
         Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             enabled: false,
+            is_plain: false,
             identity,
             wires,
             admission: Admission::Inside,
@@ -240,11 +243,11 @@ impl Inner {
         let identity = |service| Identity::new(service, None, Vec::new(), role);
         // It is made whatever else is set.
         let identity = identity(service).or_else(|_| identity("disabled".to_owned()))?;
-        Ok(Self { role_file, ..Self::new(identity, Wires(Vec::new())) })
+        Ok(Self { role_file, ..Self::new(identity, Wires::of(Vec::new())) })
     }
 
     fn log(&self) {
-        let wires: Vec<_> = self.wires.0.iter().map(Wire::describe).collect();
+        let wires: Vec<_> = self.wires.all.iter().map(Wire::describe).collect();
         let carry: Vec<_> = self.carry.iter().map(HeaderName::as_str).collect();
         let serves: Vec<_> = self.identity.serves.iter().map(Preview::as_str).collect();
         tracing::info!(

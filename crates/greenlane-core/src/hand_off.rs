@@ -22,7 +22,8 @@ pub use bind::{bind, bind_async, bind_fn};
 pub use envelope::Envelope;
 pub use spawn::{JoinSetExt, spawn, spawn_blocking, spawn_local};
 
-use crate::lane::{Lane, Scope, ScopedFuture};
+use crate::companion;
+use crate::lane::{Lane, Scope};
 
 /// Keeps futures in a lane.
 ///
@@ -74,22 +75,45 @@ pin_project! {
     /// and dropped inside.
     #[must_use = "futures do nothing unless they are awaited or spawned"]
     pub struct InScope<F> {
+        scope: Scope,
+        // `None` only while it is dropped.
         #[pin]
-        scoped: ScopedFuture<F>,
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for InScope<F> {
+        #[inline]
+        fn drop(this: Pin<&mut Self>) {
+            if std::mem::needs_drop::<F>() {
+                let mut this = this.project();
+                let inside = this.scope.enter();
+                this.future.set(None);
+                drop(inside);
+            }
+        }
     }
 }
 
 impl<F> InScope<F> {
-    pub(crate) fn new(scoped: ScopedFuture<F>) -> Self {
-        Self { scoped }
+    #[inline]
+    pub(crate) fn new(scope: Scope, future: F) -> Self {
+        Self { scope, future: Some(future) }
     }
 }
 
 impl<F: Future> Future for InScope<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().scoped.poll(cx)
+        let this = self.project();
+        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
+        let inside = this.scope.enter();
+        // Without a companion the scope isn't even looked at.
+        let entered = companion::is_there().then(|| companion::enter(&Scope::here(), true));
+        let polled = future.poll(cx);
+        drop((entered, inside));
+        polled
     }
 }
 
@@ -113,8 +137,10 @@ pin_project! {
     impl<T> PinnedDrop for Scoped<T> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if let Some(scope) = this.scope.take() {
-                scope.drop_in(this.inner.as_mut());
+            if let Some(scope) = this.scope {
+                let inside = scope.enter();
+                this.inner.set(None);
+                drop(inside);
             }
         }
     }
@@ -122,12 +148,14 @@ pin_project! {
 
 impl<T> Scoped<T> {
     /// Keeps it in this scope; without one it is left as it is.
+    #[inline]
     pub fn new(inner: T, scope: Option<Scope>) -> Self {
         Self { inner: Some(inner), scope }
     }
 
     /// Does something with it, such as to poll it, in its scope. For adapters; `None` never comes
     /// before it is dropped.
+    #[inline]
     pub fn enter<R>(self: Pin<&mut Self>, with: impl FnOnce(Pin<&mut T>) -> R) -> Option<R> {
         let this = self.project();
         let inner = this.inner.as_pin_mut()?;

@@ -1,11 +1,11 @@
 //! What a request travels in, and where it is kept.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::companion::{self, Accompanied};
+use crate::companion;
 use crate::config::Greenlane;
 use crate::hand_off::InScope;
 use crate::preview::Preview;
@@ -37,11 +37,13 @@ impl Lane {
     }
 
     /// The preview asked for, if one was.
+    #[inline]
     pub fn preview(&self) -> Option<&Preview> {
         self.0.as_ref()
     }
 
     /// Whether no preview was asked for.
+    #[inline]
     pub fn is_active(&self) -> bool {
         self.0.is_none()
     }
@@ -109,10 +111,10 @@ impl Apart {
     }
 }
 
-tokio::task_local! {
-    /// The one place where a lane is kept. Only ever cloned out of or swapped: no user code runs
-    /// while it is borrowed.
-    static CURRENT: Scope;
+thread_local! {
+    /// The one place where a lane is kept: that of the task which this thread runs now. Scopes are swapped in for a call
+    /// or a poll, and out again. No user code runs while it is borrowed.
+    static CURRENT: RefCell<Scope> = const { RefCell::new(Scope(Kind::Unscoped)) };
 }
 
 /// To borrow.
@@ -121,13 +123,26 @@ static ACTIVE: Lane = Lane::ACTIVE;
 impl Scope {
     /// The scope this code runs in; `None` where there is none (unscoped: the lane was lost, or
     /// Greenlane was never told).
+    #[inline]
     pub fn current() -> Option<Self> {
-        Some(Self::here()).filter(Self::is_one)
+        Self::look(|scope| scope.cloned())
+    }
+
+    /// Looks at the scope this code runs in. Not with what users wrote: it is borrowed meanwhile.
+    #[inline]
+    pub(crate) fn look<R>(at: impl Fn(Option<&Self>) -> R) -> R {
+        // A thread that ends has none to give any more.
+        let looked = CURRENT.try_with(|current| {
+            let current = current.borrow();
+            at(Some(&*current).filter(|scope| scope.is_one()))
+        });
+        looked.unwrap_or_else(|_| at(None))
     }
 
     /// The scope this code runs in, or that there is none: for what is handed off from here.
+    #[inline]
     pub(crate) fn here() -> Self {
-        CURRENT.try_with(Clone::clone).unwrap_or(Self(Kind::Unscoped))
+        Self::current().unwrap_or(Self(Kind::Unscoped))
     }
 
     /// The scope of work that belongs to no request, on purpose.
@@ -168,6 +183,7 @@ impl Scope {
         self.lane_ref().clone()
     }
 
+    #[inline]
     fn lane_ref(&self) -> &Lane {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => &ACTIVE,
@@ -176,6 +192,7 @@ impl Scope {
     }
 
     /// Whether it is a scope at all.
+    #[inline]
     pub(crate) fn is_one(&self) -> bool {
         !matches!(self.0, Kind::Unscoped)
     }
@@ -186,6 +203,7 @@ impl Scope {
     }
 
     /// Whether calls made here carry nothing: no preview, and nothing that rides along.
+    #[inline]
     pub fn is_plain(&self) -> bool {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => true,
@@ -194,25 +212,46 @@ impl Scope {
         }
     }
 
+    /// Whether it is a request's that asked for no preview and has nothing else to hold, and that nothing was kept out of.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        match &self.0 {
+            Kind::Bare { lane, apart, .. } => {
+                lane.is_active() && apart.from.is_active() && !apart.barred
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a response body has to be kept in this scope. What is at hand already, as good as always
     /// where its size is exact, makes no calls: a box is not worth it where no preview could be lost.
+    #[inline]
     pub fn holds_body(&self, at_hand: bool) -> bool {
         !(at_hand && self.is_plain())
     }
 
     /// Runs a future in this scope: every poll of it, and its drop.
+    #[inline]
     pub fn run<F: Future>(self, future: F) -> InScope<F> {
-        InScope::new(CURRENT.scope(self, Accompanied::new(future)))
+        InScope::new(self, future)
     }
 
     /// Runs a function in this scope.
+    #[inline]
     pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
-        CURRENT.sync_scope(self.clone(), || {
-            let entered = companion::enter(self, false);
-            let result = function();
-            drop(entered);
-            result
-        })
+        let mut scope = self.clone();
+        let inside = scope.enter();
+        let entered = companion::enter(self, false);
+        let result = function();
+        drop((entered, inside));
+        result
+    }
+
+    /// What runs until this is dropped runs in this scope.
+    #[inline]
+    pub(crate) fn enter(&mut self) -> Inside<'_> {
+        swap(self);
+        Inside(self)
     }
 
     /// The handle whose inbound took this request in. Known in every request that was let into a preview.
@@ -241,6 +280,7 @@ impl Scope {
     }
 
     /// The number of the handle whose inbound opened this scope.
+    #[inline]
     pub(crate) fn handle(&self) -> Option<u64> {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => None,
@@ -267,22 +307,6 @@ impl Scope {
         self.said().1
     }
 
-    /// Runs the destructor of what stands there in this scope.
-    pub(crate) fn drop_in<T>(self, place: Pin<&mut Option<T>>) {
-        struct Clears<'a, T>(Pin<&'a mut Option<T>>);
-
-        impl<T> Drop for Clears<'_, T> {
-            fn drop(&mut self) {
-                self.0.set(None);
-            }
-        }
-
-        // A future that is never polled: tokio drops it in scope, and without one where a thread that ends
-        // has none to give any more.
-        let clears = Clears(place);
-        drop(CURRENT.scope(self, async move { drop(clears) }));
-    }
-
     pub(crate) fn request(&self) -> Option<&Arc<RequestScope>> {
         match &self.0 {
             Kind::Request { request, .. } => Some(request),
@@ -301,8 +325,21 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// The type of the future inside [`InScope`].
-pub(crate) type ScopedFuture<F> = tokio::task::futures::TaskLocalFuture<Scope, Accompanied<F>>;
+/// As long as code runs in a scope. Meanwhile the scope before it is kept in its place.
+pub(crate) struct Inside<'a>(&'a mut Scope);
+
+impl Drop for Inside<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        swap(self.0);
+    }
+}
+
+#[inline]
+fn swap(scope: &mut Scope) {
+    // Without a place for it, a thread ends: what is dropped then runs in no scope.
+    _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), scope));
+}
 
 #[cfg(test)]
 mod tests {

@@ -84,6 +84,7 @@ impl Observers {
         self.each(|observer| observer.hop(hop, wanted));
     }
 
+    #[inline]
     fn are_there(&self) -> bool {
         self.0.get().is_some()
     }
@@ -115,6 +116,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Nothing where nobody wants to know.
+    #[inline]
     pub(crate) fn begin(greenlane: &Greenlane, lane: &Lane, refused: bool) -> Option<Self> {
         greenlane.0.observers.are_there().then(|| Self {
             greenlane: greenlane.clone(),

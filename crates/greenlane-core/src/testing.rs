@@ -81,8 +81,8 @@ impl Received {
     #[allow(clippy::panic)] // asserting is what it is for
     fn assert_told(&self, greenlane: &Greenlane, lane: &Lane) {
         let wanted = lane.preview().cloned().map_or(Reading::Absent, Reading::Preview);
-        for wire in greenlane.0.wires.0.iter().filter(|wire| wire.is_written()) {
-            let told = Wires(vec![wire.clone()]).read(&self.headers).reading;
+        for wire in greenlane.0.wires.all.iter().filter(|wire| wire.is_written()) {
+            let told = Wires::of(vec![wire.clone()]).read(&self.headers).reading;
             if told != wanted {
                 let told = match &told {
                     Reading::Absent => "nothing".to_owned(),

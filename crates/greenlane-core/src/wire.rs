@@ -115,6 +115,15 @@ impl Wire {
         Ok(vec![Self::header(&format!("uberctx-{key}"))?])
     }
 
+    /// The header it is on.
+    pub(crate) fn on(&self) -> &HeaderName {
+        match &self.0 {
+            Kind::Header(name) => name,
+            Kind::Baggage(_) => &BAGGAGE,
+            Kind::Tracestate(_) => &TRACESTATE,
+        }
+    }
+
     /// Whether it is written too, not only read.
     pub(crate) fn is_written(&self) -> bool {
         !matches!(self.0, Kind::Tracestate(_))

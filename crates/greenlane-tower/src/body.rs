@@ -28,7 +28,8 @@ impl<B: Body> KeepScope<B> for ScopedBodies {
     type Body = ScopedBody<B>;
 
     fn keep(&self, body: B, scope: Option<&Scope>) -> Self::Body {
-        ScopedBody::new(body, scope)
+        let at_hand = body.size_hint().exact().is_some();
+        ScopedBody::new(body, scope.filter(|scope| scope.holds_body(at_hand)))
     }
 
     /// Empty: of a body of any type only that can be made. The trail tells the reason.

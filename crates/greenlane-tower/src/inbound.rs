@@ -6,8 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Arrived, Greenlane, InScope, InboundCall, Rejection, Verified};
-use http::request::Parts;
+use greenlane_core::{
+    Arrival, Greenlane, HeaderName, HeaderSink, HeaderSource, InScope, InboundCall, Rejection,
+    Verified,
+};
+use http::uri::Authority;
 use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -77,13 +80,62 @@ struct Connection {
     listener: Option<Arc<str>>,
 }
 
-impl Connection {
-    fn arrived<'r>(&'r self, parts: &'r mut Parts) -> Arrived<'r> {
-        let Parts { headers, uri, extensions, .. } = parts;
-        Arrived::new(headers, uri)
-            .peer(self.peer.and_then(|peer| peer(extensions)))
-            .listener(self.listener.as_deref())
-            .verified(extensions.get::<Verified>())
+/// A request as it arrives. Nothing is looked for before a gate asks.
+struct ArrivedBy<'r, B> {
+    request: &'r mut Request<B>,
+    connection: &'r Connection,
+}
+
+impl<B> HeaderSource for ArrivedBy<'_, B> {
+    #[inline]
+    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
+        HeaderSource::visit(self.request.headers(), name, line);
+    }
+
+    #[inline]
+    fn has(&self, name: &HeaderName) -> bool {
+        HeaderSource::has(self.request.headers(), name)
+    }
+
+    #[inline]
+    fn has_any(&self, names: &[HeaderName]) -> bool {
+        HeaderSource::has_any(self.request.headers(), names)
+    }
+}
+
+impl<B> HeaderSink for ArrivedBy<'_, B> {
+    fn append(&mut self, name: &HeaderName, value: &[u8]) {
+        HeaderSink::append(self.request.headers_mut(), name, value);
+    }
+
+    fn set(&mut self, name: &HeaderName, value: &[u8]) {
+        HeaderSink::set(self.request.headers_mut(), name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        HeaderSink::remove(self.request.headers_mut(), name);
+    }
+}
+
+impl<B> Arrival for ArrivedBy<'_, B> {
+    fn authority(&self) -> Option<&str> {
+        self.request.uri().authority().map(Authority::as_str)
+    }
+
+    fn path(&self) -> Option<&str> {
+        Some(self.request.uri().path())
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        self.connection.peer.and_then(|peer| peer(self.request.extensions()))
+    }
+
+    fn listener(&self) -> Option<&str> {
+        self.connection.listener.as_deref()
+    }
+
+    fn verified(&self) -> Option<&Verified> {
+        self.request.extensions().get()
     }
 }
 
@@ -118,10 +170,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let inbound = self.greenlane.extract_from(&mut self.connection.arrived(&mut parts));
-        let request = Request::from_parts(parts, body);
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let mut arrived = ArrivedBy { request: &mut request, connection: &self.connection };
+        let inbound = self.greenlane.extract_from(&mut arrived);
         let state = if let Some(rejection) = inbound.rejection() {
             State::Rejected { rejection, inbound: Some(inbound) }
         } else if let Some(scope) = inbound.scope().cloned() {

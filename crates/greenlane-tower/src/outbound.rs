@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use greenlane_core::{Attempts, Destination, Greenlane, OutboundCall, Unscoped};
-use http::request::Parts;
-use http::{Request, Response};
+use http::{Extensions, HeaderMap, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -54,19 +53,36 @@ impl OutboundLayer {
         self
     }
 
-    /// Puts the lane on a request. The callee is called `service` in the trail, where there is no peer.
-    pub(crate) fn tell(
+    /// Puts the lane on a request.
+    #[inline]
+    fn tell<B>(&self, request: &mut Request<B>) -> Result<OutboundCall, Unscoped> {
+        // Nearly every call: whom it is for, and what came along with it, need not be looked for.
+        if request.extensions().is_empty()
+            && let Some(call) = self.greenlane.inject_nothing(request.headers())
+        {
+            return Ok(call);
+        }
+        let mut headers = std::mem::take(request.headers_mut());
+        let mut extensions = std::mem::take(request.extensions_mut());
+        let call = self.tell_in(&mut headers, request.uri(), &mut extensions, None);
+        (*request.headers_mut(), *request.extensions_mut()) = (headers, extensions);
+        call
+    }
+
+    /// Puts the lane on the headers of a request. The callee is called `service` in the trail, where there is no peer.
+    pub(crate) fn tell_in(
         &self,
-        parts: &mut Parts,
+        headers: &mut HeaderMap,
+        uri: &Uri,
+        extensions: &mut Extensions,
         service: Option<&str>,
     ) -> Result<OutboundCall, Unscoped> {
-        let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
-        let host = parts.uri.host().or(self.host.as_deref());
+        let attempt = extensions.get::<Attempts>().map_or(1, Attempts::start);
+        let host = uri.host().or(self.host.as_deref());
         let peer = self.peer.as_deref().or(service);
         let destination = Destination::host(host).peer(peer).attempt(attempt);
-        let handed_off = parts.extensions.remove::<HandedOff>();
-        let mut inject = || self.greenlane.inject(&destination, &mut parts.headers);
-        match handed_off {
+        let mut inject = || self.greenlane.inject(&destination, headers);
+        match extensions.remove::<HandedOff>() {
             Some(HandedOff(envelope)) => envelope.run_sync(|()| inject()),
             None => inject(),
         }
@@ -102,11 +118,9 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        match self.layer.tell(&mut parts, None) {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match self.layer.tell(&mut request) {
             Ok(call) => {
-                let request = Request::from_parts(parts, body);
                 let future = call.sending(|| self.inner.call(request));
                 OutboundFuture { state: State::Called { future, call: Some(call) } }
             }
@@ -187,7 +201,7 @@ mod tests {
 
     fn in_preview() -> Scope {
         let greenlane = Greenlane::inside("fms-api").build().unwrap();
-        let mut headers = http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.insert("x-preview", http::HeaderValue::from_static("release-42"));
         greenlane.extract(&mut headers).scope().unwrap().clone()
     }

@@ -5,7 +5,7 @@ mod unreached;
 
 use std::task::{Context, Poll};
 
-use greenlane_core::{Attempts, Envelope, Lane, OutboundCall};
+use greenlane_core::{Attempts, Envelope, Lane, OutboundCall, Unscoped};
 use greenlane_routing::{KeptBody, Plan, Routing, Sending};
 use http::header::HOST;
 use http::request::Parts;
@@ -95,6 +95,15 @@ impl RoutedLayer {
         }
     }
 
+    fn tell_only(
+        &self,
+        parts: &mut Parts,
+        service: Option<&str>,
+    ) -> Result<OutboundCall, Unscoped> {
+        let Parts { headers, uri, extensions, .. } = parts;
+        self.outbound.tell_in(headers, uri, extensions, service)
+    }
+
     /// Rewrites a request for where it goes now, and tells it what it needs to know.
     fn tell(&self, parts: &mut Parts, sending: &Sending) -> Result<OutboundCall, BoxError> {
         let there = sending.address().at(&parts.uri)?;
@@ -108,7 +117,7 @@ impl RoutedLayer {
         if origin.is_some() || sending.is_made() {
             parts.extensions.insert(Towards { origin, made: sending.is_made() });
         }
-        Ok(self.outbound.tell(parts, Some(sending.service()))?)
+        Ok(self.tell_only(parts, Some(sending.service()))?)
     }
 }
 
@@ -176,7 +185,7 @@ where
                 RoutedFuture::of(State::failed(failing.into_error()))
             }
             // Where its URL says.
-            _ => RoutedFuture::of(match self.layer.outbound.tell(&mut parts, None) {
+            _ => RoutedFuture::of(match self.layer.tell_only(&mut parts, None) {
                 Ok(call) => {
                     let request = Request::from_parts(parts, KeptBody::plain(body));
                     let future = call.sending(|| self.inner.call(request));

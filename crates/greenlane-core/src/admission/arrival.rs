@@ -82,6 +82,10 @@ impl<H: HeaderSource> HeaderSource for OnlyHeaders<'_, H> {
     fn has(&self, name: &HeaderName) -> bool {
         self.0.has(name)
     }
+
+    fn has_any(&self, names: &[HeaderName]) -> bool {
+        self.0.has_any(names)
+    }
 }
 
 impl<H: HeaderSink> HeaderSink for OnlyHeaders<'_, H> {
@@ -155,6 +159,11 @@ impl HeaderSource for Arrived<'_> {
 
     fn has(&self, name: &HeaderName) -> bool {
         HeaderSource::has(&*self.headers, name)
+    }
+
+    #[inline]
+    fn has_any(&self, names: &[HeaderName]) -> bool {
+        HeaderSource::has_any(&*self.headers, names)
     }
 }
 

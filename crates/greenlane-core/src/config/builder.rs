@@ -263,8 +263,10 @@ impl Builder {
         let carry = carry.collect::<Result<_, _>>()?;
         let egress = Egress::new(self.default_egress, &self.egress)?;
         let (admission, guard) = self.guard.resolve(self.role, role_file.as_ref(), &wires)?;
+        let carries = self.carry_baggage || !self.carry.is_empty();
         Ok(Inner {
             enabled: true,
+            is_plain: !(admission.is_edge() || guard.previews_only || carries),
             admission,
             guard,
             egress,

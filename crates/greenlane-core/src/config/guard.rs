@@ -22,7 +22,7 @@ pub(super) struct GuardSettings {
 /// Who is answered, as it holds.
 #[derive(Debug, Default)]
 pub(crate) struct Guard {
-    previews_only: bool,
+    pub(crate) previews_only: bool,
     pub(crate) reject_mismatch: bool,
     probes: Vec<Box<str>>,
 }

@@ -34,7 +34,7 @@ fn every_variable_has_its_effect() {
     assert_eq!(inner.identity.version.as_deref(), Some("1.9.0"));
     assert_eq!(inner.identity.serves.len(), 2);
     assert_eq!(greenlane.role(), Some(Role::Preview));
-    let wires: Vec<_> = inner.wires.0.iter().map(Wire::describe).collect();
+    let wires: Vec<_> = inner.wires.all.iter().map(Wire::describe).collect();
     assert_eq!(wires, ["x-env", "baggage:env"]);
     assert!(greenlane.may_tell(Some("x.corp.dev")) && greenlane.may_tell(Some("api.example.com")));
     assert!(inner.strict && !inner.admission.is_edge());
@@ -50,17 +50,17 @@ fn every_variable_has_its_effect() {
     assert!(guard.keeps_out(None) && guard.keeps_out(Some("/healthz/")));
     assert!(!guard.keeps_out(Some("/healthz")) && !guard.keeps_out(Some("/readyz")));
     let ktenv = vars(&[("GREENLANE_HEADER", "x-virtual-env")]).unwrap().build().unwrap();
-    assert_eq!(ktenv.0.wires.0[0], Wire::ktenv()[0]);
+    assert_eq!(ktenv.0.wires.all[0], Wire::ktenv()[0]);
     let neither = [("GREENLANE_HEADER", "off"), ("GREENLANE_BAGGAGE_KEY", "off")];
     let preset = vars(&neither).unwrap().wires(Wire::okteto()).build().unwrap();
-    assert_eq!(preset.0.wires.0, Wire::okteto());
+    assert_eq!(preset.0.wires.all, Wire::okteto());
     assert!(vars(&neither).unwrap().build().unwrap_err().to_string().contains("wires"));
 
     let off = vars(&[("GREENLANE_HEADER", "off"), ("GREENLANE_ROLE", "active")])
         .unwrap()
         .build()
         .unwrap();
-    assert_eq!(off.0.wires.0.len(), 1);
+    assert_eq!(off.0.wires.all.len(), 1);
     assert_eq!(off.role(), Some(Role::Active));
 }
 

@@ -35,12 +35,16 @@ enum Answer {
     Nothing,
     /// The edge shows no trail to those whom no gate let in.
     NoTrail,
-    Refused {
-        greenlane: Greenlane,
-        reason: &'static str,
-        trace_id: Option<TraceId>,
-    },
+    Refused(Box<Refused>),
     Preview(Arc<RequestScope>),
+}
+
+/// What is told of a request that was kept out of its preview.
+#[derive(Debug)]
+struct Refused {
+    greenlane: Greenlane,
+    reason: &'static str,
+    trace_id: Option<TraceId>,
 }
 
 impl Greenlane {
@@ -52,7 +56,23 @@ impl Greenlane {
 
     /// Takes a request in: reads the wires, decides who may enter, and takes off the headers what
     /// must not be handed on.
+    #[inline]
     pub fn extract_from<A: Arrival>(&self, request: &mut A) -> InboundCall {
+        let inner = &*self.0;
+        let named = || companion::is_there() && companion::named(self).is_some();
+        if !inner.is_plain || inner.wires.have_lines(request) || named() {
+            return self.take_in(request);
+        }
+        // Nearly every request: there is nothing to decide.
+        let nested = Scope::look(|scope| scope.and_then(Scope::handle) == Some(inner.number));
+        if nested {
+            return InboundCall::plain(None);
+        }
+        let watch = Watch::begin(self, &Lane::ACTIVE, false);
+        InboundCall { watch, ..InboundCall::plain(Some(self.bare_scope(Lane::ACTIVE, false))) }
+    }
+
+    fn take_in<A: Arrival>(&self, request: &mut A) -> InboundCall {
         let inner = &*self.0;
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
@@ -118,7 +138,7 @@ impl Greenlane {
         let carried = self.carried(request);
         let refuse = |reason| {
             let (greenlane, trace_id) = (self.clone(), TraceId::named_by(request));
-            Answer::Refused { greenlane, reason, trace_id }
+            Answer::Refused(Box::new(Refused { greenlane, reason, trace_id }))
         };
         let mut shown = true;
         let (lane, answer) = match admitted {
@@ -131,7 +151,7 @@ impl Greenlane {
             Admitted::Active if rejection.is_some() => (Lane::ACTIVE, refuse(NOT_ADMITTED)),
             Admitted::Active => (Lane::ACTIVE, Answer::Nothing),
         };
-        let watch = Watch::begin(self, &lane, matches!(answer, Answer::Refused { .. }));
+        let watch = Watch::begin(self, &lane, matches!(answer, Answer::Refused(_)));
         if lane.is_active() && carried.is_empty() {
             // Nearly every request: nothing is allocated.
             let scope = Some(self.bare_scope(lane, barred));
@@ -153,6 +173,7 @@ impl Greenlane {
         InboundCall { scope, answer, rejection, watch }
     }
 
+    #[inline]
     fn bare_scope(&self, lane: Lane, barred: bool) -> Scope {
         Scope(Kind::Bare { lane, handle: self.0.number, apart: Apart::barred(barred) })
     }
@@ -189,30 +210,43 @@ impl Greenlane {
 
 impl InboundCall {
     /// Nothing is to be said about it.
+    #[inline]
     fn plain(scope: Option<Scope>) -> Self {
         Self { scope, answer: Answer::Nothing, rejection: None, watch: None }
     }
 
     /// The scope to run the handler in; `None` where it runs as it is, because an inbound of the same
     /// handle is around already.
+    #[inline]
     pub fn scope(&self) -> Option<&Scope> {
         self.scope.as_ref()
     }
 
     /// Set when the request is to be answered without asking the handler.
+    #[inline]
     pub fn rejection(&self) -> Option<Rejection> {
         self.rejection
     }
 
     /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it.
+    #[inline]
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(watch) = &mut self.watch {
             watch.see(status, headers);
         }
-        match self.answer {
+        if !matches!(self.answer, Answer::Nothing) {
+            self.answer.put(headers);
+        }
+    }
+}
+
+impl Answer {
+    fn put<H: HeaderSink>(self, headers: &mut H) {
+        match self {
             Answer::Nothing => {}
             Answer::NoTrail => headers.remove(&TRAIL),
-            Answer::Refused { greenlane, reason, trace_id } => {
+            Answer::Refused(refused) => {
+                let Refused { greenlane, reason, trace_id } = *refused;
                 let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
                 let hop = hop.reason_is(reason);
                 log_hop(&greenlane, trace_id, &Lane::ACTIVE, &hop);

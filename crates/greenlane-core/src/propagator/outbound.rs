@@ -122,6 +122,18 @@ impl Greenlane {
         Ok(OutboundCall { lane, told, takes_trail: scope.is_some(), tracked })
     }
 
+    /// What [`inject`](Greenlane::inject) would return for a call that has nothing to tell, whomever it is for: it is made
+    /// for a request without a preview, with which nothing rides along, and says nothing itself. `None`
+    /// where `inject` has to be asked.
+    ///
+    /// For adapters that must look for the host, and need not for nearly every call.
+    #[inline]
+    pub fn inject_nothing(&self, headers: &(impl HeaderSource + ?Sized)) -> Option<OutboundCall> {
+        let inner = &*self.0;
+        let plain = inner.is_plain && Scope::look(|scope| scope.is_some_and(Scope::is_bare));
+        (plain && !inner.wires.have_lines(headers)).then(OutboundCall::of_nothing)
+    }
+
     /// The lane that [`inject`](Greenlane::inject) would choose for a call with these headers: what the
     /// application itself set on it, or else the scope's; the active lane outside any scope. Nothing is
     /// changed or counted.

@@ -1,8 +1,8 @@
 //! What is as good as a wire to others, and how others are made to drop one.
 
-use super::{Kind, Wires};
+use super::Wires;
 use crate::baggage::trim;
-use crate::carrier::{BAGGAGE, CONNECTION, HeaderName, HeaderSink, TRACESTATE};
+use crate::carrier::{CONNECTION, HeaderName, HeaderSink};
 
 /// How a baggage member is written in headers of its own: by OpenTracing and Datadog, and by Jaeger.
 const OLDER_FORMS: [&str; 2] = ["ot-baggage-", "uberctx-"];
@@ -22,26 +22,19 @@ impl Wires {
             let list = OLDER_LIST.to_owned();
             OLDER_FORMS.map(|form| format!("{form}{key}")).into_iter().chain([list])
         });
-        let ours = self.headers().map(|name| name.as_str().to_owned());
+        let ours = self.own_headers().map(|name| name.as_str().to_owned());
         let spelled = |name: String| folded(&name).chain([name.clone()]).collect::<Vec<_>>();
         let mut names: Vec<HeaderName> = Vec::new();
         for name in ours.chain(older).flat_map(spelled) {
             let name = HeaderName::lookalike(&name).filter(|name| !names.contains(name));
-            names.extend(name.filter(|name| !self.headers().any(|ours| ours == name)));
+            names.extend(name.filter(|name| !self.own_headers().any(|ours| ours == name)));
         }
         names
     }
 
     /// Whether an option of `Connection` names a header that a lane is read from or written to.
     pub(crate) fn are_named_by(&self, option: &str) -> bool {
-        self.0.iter().any(|wire| {
-            let header = match &wire.0 {
-                Kind::Header(name) => name,
-                Kind::Baggage(_) => &BAGGAGE,
-                Kind::Tracestate(_) => &TRACESTATE,
-            };
-            header.as_str().eq_ignore_ascii_case(option)
-        })
+        self.headers.iter().any(|header| header.as_str().eq_ignore_ascii_case(option))
     }
 }
 
@@ -96,7 +89,7 @@ mod tests {
     #[test]
     fn names_that_others_take_for_ours_are_known() {
         let names = |wires: Vec<Wire>| {
-            let names = Wires(wires).lookalikes();
+            let names = Wires::of(wires).lookalikes();
             names.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
         };
         let default = vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()];
@@ -128,7 +121,7 @@ mod tests {
     #[test]
     fn connection_names_nothing_of_ours_and_keeps_the_rest() {
         let wires =
-            Wires(vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()]);
+            Wires::of(vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()]);
         let left = |lines: &[&str]| {
             let lines: Vec<_> = lines.iter().map(|line| ("connection", *line)).collect();
             let mut headers = headers(&lines);

@@ -5,7 +5,7 @@ use crate::carrier::test_headers::headers;
 use crate::counters::Counters;
 
 fn default_wires() -> Wires {
-    Wires(vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()])
+    Wires::of(vec![Wire::header("x-preview").unwrap(), Wire::baggage("preview").unwrap()])
 }
 
 fn read(lines: &[(&str, &str)]) -> Reading {
@@ -143,7 +143,7 @@ fn carried_baggage_goes_behind_what_the_call_sets() {
 #[test]
 fn stripping_takes_everything_of_ours_and_nothing_else() {
     let mut wires = default_wires();
-    wires.0.extend(Wire::signadot());
+    wires.all.extend(Wire::signadot());
     let mut map = headers(&[
         ("x-preview", "a"),
         ("X-PREVIEW", "b"),
@@ -184,7 +184,7 @@ fn the_presets_read_and_write_what_their_systems_do() {
         (Wire::uberctx("preview").unwrap(), "uberctx-preview", "k"),
     ];
     for (preset, header, value) in presets {
-        let wires = Wires(preset);
+        let wires = Wires::of(preset);
         let theirs = headers(&[(header, value)]);
         assert_eq!(wires.read(&theirs).reading, preview("k"), "{header}");
         let mut ours = HeaderMap::new();
@@ -195,7 +195,7 @@ fn the_presets_read_and_write_what_their_systems_do() {
 
 #[test]
 fn tracestate_is_read_only() {
-    let wires = Wires(Wire::signadot());
+    let wires = Wires::of(Wire::signadot());
     let map = headers(&[("tracestate", "vendor=1,sd-routing-key=k")]);
     assert_eq!(wires.read(&map).reading, preview("k"));
     let mut map = HeaderMap::new();

@@ -10,7 +10,11 @@ use crate::preview::Preview;
 
 /// All configured wires, in the order in which they decide.
 #[derive(Debug)]
-pub(crate) struct Wires(pub(crate) Vec<Wire>);
+pub(crate) struct Wires {
+    pub(crate) all: Vec<Wire>,
+    /// The headers they are on, each once.
+    pub(super) headers: Vec<HeaderName>,
+}
 
 /// What headers say about the lane.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,39 +96,51 @@ impl Wires {
                 "it is there twice",
                 "each wire once",
             )),
-            None => Ok(Self(wires)),
+            None => Ok(Self::of(wires)),
         }
+    }
+
+    pub(crate) fn of(all: Vec<Wire>) -> Self {
+        let mut headers: Vec<HeaderName> = Vec::new();
+        for name in all.iter().map(Wire::on) {
+            if !headers.contains(name) {
+                headers.push(name.clone());
+            }
+        }
+        Self { all, headers }
     }
 
     /// Whether this is a header that a lane is read from or written to.
     pub(crate) fn include(&self, name: &str) -> bool {
-        self.0.iter().any(|wire| match &wire.0 {
-            Kind::Header(ours) => ours.as_str() == name,
-            Kind::Baggage(_) => name == BAGGAGE.as_str(),
-            Kind::Tracestate(_) => name == TRACESTATE.as_str(),
-        })
+        self.headers.iter().any(|ours| ours.as_str() == name)
     }
 
     /// # Errors
     ///
     /// When the header is a wire, and can't be carried besides.
     pub(crate) fn free(&self, name: &HeaderName) -> Result<(), ConfigError> {
-        if self.headers().any(|ours| ours == name) {
+        if self.own_headers().any(|ours| ours == name) {
             let accepted = "headers that are no wires";
             return Err(ConfigError::new("carry", name.as_str(), "it is a wire", accepted));
         }
         Ok(())
     }
 
+    /// Whether there is a line to look at.
+    #[inline]
+    pub(crate) fn have_lines(&self, headers: &(impl HeaderSource + ?Sized)) -> bool {
+        headers.has_any(&self.headers)
+    }
+
     /// What a request that comes in says.
     pub(crate) fn read(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
-        Seen::of(self.0.iter(), headers)
+        Seen::of(self.all.iter(), headers)
     }
 
     /// What a call that goes out says. What is read only is not looked at: tracers copy it from the
     /// request that came in.
     pub(crate) fn read_call(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
-        Seen::of(self.0.iter().filter(|wire| wire.is_written()), headers)
+        Seen::of(self.all.iter().filter(|wire| wire.is_written()), headers)
     }
 
     /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it.
@@ -137,7 +153,7 @@ impl Wires {
     ) {
         let text = preview.map_or("", Preview::as_str);
         if preview.is_some() {
-            for name in self.headers() {
+            for name in self.own_headers() {
                 headers.set(name, text.as_bytes());
             }
         }
@@ -161,7 +177,7 @@ impl Wires {
     /// there was something.
     pub(crate) fn strip(&self, headers: &mut impl HeaderSink, counters: &Counters) -> bool {
         let mut stripped = false;
-        for name in self.headers() {
+        for name in self.own_headers() {
             if headers.has(name) {
                 headers.remove(name);
                 stripped = true;
@@ -206,7 +222,7 @@ impl Wires {
     pub(crate) fn strip_tracestate(&self, headers: &mut impl HeaderSink) -> bool {
         let ours = |entry: &[u8]| {
             entries(entry).next().is_some_and(|(key, _)| {
-                self.0
+                self.all
                     .iter()
                     .any(|wire| matches!(&wire.0, Kind::Tracestate(k) if k.as_bytes() == key))
             })
@@ -256,15 +272,15 @@ impl Wires {
         self.baggage_keys().any(|key| member.is(key))
     }
 
-    pub(super) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
-        self.0.iter().filter_map(|wire| match &wire.0 {
+    pub(super) fn own_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.all.iter().filter_map(|wire| match &wire.0 {
             Kind::Header(name) => Some(name),
             Kind::Baggage(_) | Kind::Tracestate(_) => None,
         })
     }
 
     pub(super) fn baggage_keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|wire| match &wire.0 {
+        self.all.iter().filter_map(|wire| match &wire.0 {
             Kind::Baggage(key) => Some(&**key),
             Kind::Header(_) | Kind::Tracestate(_) => None,
         })

@@ -46,6 +46,12 @@ pub(super) struct Tracked {
 }
 
 impl OutboundCall {
+    /// Of a request without a preview.
+    #[inline]
+    pub(super) fn of_nothing() -> Self {
+        Self { lane: Lane::ACTIVE, told: Telling::Nothing, takes_trail: true, tracked: None }
+    }
+
     /// The lane of this call, told or withheld.
     pub fn lane(&self) -> &Lane {
         &self.lane
@@ -53,6 +59,7 @@ impl OutboundCall {
 
     /// Whether the request holds something that egress guards: an adapter that follows redirects
     /// must not take it to a host that [`Greenlane::may_tell`] refuses.
+    #[inline]
     pub fn told(&self) -> bool {
         self.told == Telling::Done
     }
@@ -65,6 +72,7 @@ impl OutboundCall {
 
     /// Runs what sends the request, in part or whole: the inner service's `call`, or a poll of its future. So that a
     /// companion can find out what stands in the wrong order: see [`is_sending`](crate::is_sending).
+    #[inline]
     pub fn sending<R>(&self, send: impl FnOnce() -> R) -> R {
         let told = !self.lane.is_active() && self.told();
         let _sending = (told && companion::is_there()).then(|| Sending::set(true));
@@ -72,6 +80,7 @@ impl OutboundCall {
     }
 
     /// The call was answered: takes the trail off the response, into the request's.
+    #[inline]
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(tracked) = self.tracked.take() {
             // Whoever was not told has nothing to say.

@@ -1,0 +1,117 @@
+//! What a request says.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http_body_util::Full;
+
+/// The body of every request and answer.
+pub type Body = Full<Bytes>;
+
+/// How a contender's callers write what is to be handed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `x-preview` and `baggage`.
+    Baggage,
+    /// A header for each key, as metainfo has them.
+    Persist,
+}
+
+/// What a request says of its preview, and what else it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// As it stands in tables and files.
+    pub name: &'static str,
+    /// Whether there is the header.
+    pub header: bool,
+    /// How many members of baggage; the first is the preview.
+    pub members: usize,
+    /// How many headers besides `host` and `accept`.
+    pub others: usize,
+}
+
+impl Case {
+    const fn new(name: &'static str, header: bool, members: usize, others: usize) -> Self {
+        Self { name, header, members, others }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::new("absent", false, 0, 0),
+        Self::new("absent-8", false, 0, 8),
+        Self::new("absent-64", false, 0, 64),
+        Self::new("header", true, 0, 0),
+        Self::new("header-8", true, 0, 8),
+        Self::new("header-64", true, 0, 64),
+        Self::new("both", true, 1, 0),
+        Self::new("baggage-1", false, 1, 0),
+        Self::new("baggage-5", false, 5, 0),
+        Self::new("baggage-64", false, 64, 0),
+    ];
+
+    /// The case of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|case| case.name == name)
+    }
+
+    /// Whether a preview is asked for.
+    pub fn has_preview(&self) -> bool {
+        self.header || self.members > 0
+    }
+
+    /// A request of it.
+    pub fn request(&self, dialect: Dialect) -> Request<Body> {
+        let mut request = Request::new(Body::default());
+        *request.uri_mut() = Uri::from_static("http://fms-api/vehicles");
+        *request.headers_mut() = received(&self.headers(dialect));
+        request
+    }
+
+    fn headers(&self, dialect: Dialect) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("fms-api"));
+        headers.insert("accept", HeaderValue::from_static("*/*"));
+        for other in 0..self.others {
+            put(&mut headers, &format!("x-other-{other:02}"), &format!("of other {other:02}"));
+        }
+        let members = (1..self.members).map(|n| (format!("key{n:02}"), format!("value-{n:02}")));
+        match dialect {
+            Dialect::Persist => {
+                let preview = self.has_preview().then(|| ("preview".into(), "release-42".into()));
+                for (key, value) in preview.into_iter().chain(members) {
+                    put(&mut headers, &format!("rpc-persist-{key}"), &value);
+                }
+            }
+            Dialect::Baggage => {
+                if self.header {
+                    put(&mut headers, "x-preview", "release-42");
+                }
+                if self.members > 0 {
+                    let rest = members.map(|(key, value)| format!(",{key}={value}"));
+                    put(
+                        &mut headers,
+                        "baggage",
+                        &format!("preview=release-42{}", rest.collect::<String>()),
+                    );
+                }
+            }
+        }
+        headers
+    }
+}
+
+fn put(headers: &mut HeaderMap, name: &str, value: &str) {
+    headers.insert(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+}
+
+/// As hyper has them: values that are slices of one shared buffer, which is not static.
+fn received(headers: &HeaderMap) -> HeaderMap {
+    let head: Vec<u8> =
+        headers.values().flat_map(|value| value.as_bytes().iter().copied()).collect();
+    let mut head = Bytes::from(head);
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let value = HeaderValue::from_maybe_shared(head.split_to(value.len()));
+        map.append(name.clone(), value.unwrap());
+    }
+    map
+}

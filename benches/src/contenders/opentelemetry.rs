@@ -1,0 +1,105 @@
+//! OpenTelemetry, as its documentation wires it. Nothing is exported, and everything is sampled where there are spans.
+
+use std::task::{Context as Cx, Poll};
+
+use http::{HeaderMap, Request};
+use opentelemetry::context::{FutureExt, WithContext};
+use opentelemetry::propagation::TextMapCompositePropagator;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{Context, global};
+use opentelemetry_http::{HeaderExtractor, HeaderInjector};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tower::{Layer, Service};
+use tracing_opentelemetry_instrumentation_sdk as sdk;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Baggage, and no spans.
+pub(super) fn baggage_alone() {
+    global::set_text_map_propagator(BaggagePropagator::new());
+}
+
+/// Spans by `tracing`.
+pub(super) fn with_spans() {
+    let layer = tracing_opentelemetry::layer().with_tracer(with_a_tracer().tracer("benches"));
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
+}
+
+/// Spans by OpenTelemetry's own tracer.
+pub(super) fn with_a_tracer() -> SdkTracerProvider {
+    global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ]));
+    let provider = SdkTracerProvider::builder().build();
+    global::set_tracer_provider(provider.clone());
+    provider
+}
+
+pub(super) struct Extract;
+
+pub(super) struct Extracting<S>(S);
+
+impl<S> Layer<S> for Extract {
+    type Service = Extracting<S>;
+
+    fn layer(&self, inner: S) -> Extracting<S> {
+        Extracting(inner)
+    }
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for Extracting<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = WithContext<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let headers = HeaderExtractor(request.headers());
+        let context = global::get_text_map_propagator(|propagator| propagator.extract(&headers));
+        self.0.call(request).with_context(context)
+    }
+}
+
+/// Injects what the current context holds.
+pub(super) const INJECT: Inject = Inject(|headers| inject(&Context::current(), headers));
+
+/// Injects what the current span's context holds.
+pub(super) const INJECT_OF_SPAN: Inject =
+    Inject(|headers| sdk::http::inject_context(&sdk::find_current_context(), headers));
+
+fn inject(context: &Context, headers: &mut HeaderMap) {
+    let mut headers = HeaderInjector(headers);
+    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut headers));
+}
+
+pub(super) struct Inject(fn(&mut HeaderMap));
+
+#[derive(Clone)]
+pub(super) struct Injecting<S>(S, fn(&mut HeaderMap));
+
+impl<S> Layer<S> for Inject {
+    type Service = Injecting<S>;
+
+    fn layer(&self, inner: S) -> Injecting<S> {
+        Injecting(inner, self.0)
+    }
+}
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for Injecting<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        (self.1)(request.headers_mut());
+        self.0.call(request)
+    }
+}
