@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
@@ -60,8 +61,8 @@ pub(crate) struct Tenure {
 /// Who this instance is.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(crate) service: Box<str>,
-    pub(crate) version: Option<Box<str>>,
+    pub(crate) service: Arc<str>,
+    pub(crate) version: Option<Arc<str>>,
     pub(crate) serves: Vec<Preview>,
     tenure: watch::Sender<Tenure>,
 }

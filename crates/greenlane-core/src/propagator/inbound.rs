@@ -285,7 +285,7 @@ fn trail_of(request: &RequestScope, headers: &impl HeaderSource) -> Option<Trail
         log_hop(greenlane, request.traced.id(), &request.lane, &own);
         trail = Trail::of_hop(own);
     }
-    trail.append(recorder.close(), deeper);
+    recorder.close_into(&mut trail, deeper);
     match Trail::of(headers) {
         None => {}
         Some(Ok(adopted)) => trail.append(adopted, deeper),

@@ -15,7 +15,7 @@ use crate::counters::Counter;
 use crate::error::Unscoped;
 use crate::lane::{Lane, Scope};
 use crate::preview::Preview;
-use crate::trail::{Full, Hop};
+use crate::trail::{Full, Hop, printable};
 use crate::wire::{Reading, Seen, keep_from_connection};
 
 /// Whom a call is for.
@@ -270,15 +270,17 @@ impl Greenlane {
         }
         let recorder = request.recorder.as_ref()?;
         let wanted = lane.preview().filter(|_| *lane != request.lane);
-        let hop = Hop::of_attempt(destination.name(), destination.attempt, wanted.cloned());
+        let name = printable(destination.name());
+        let hop = Hop::of_attempt(name, destination.attempt, wanted.cloned());
+        let place = recorder.start(hop).map_err(|(full, hop)| {
+            let counter = match full {
+                Full::Late => Counter::LateCalls,
+                Full::TooMany => Counter::Untracked,
+            };
+            self.0.counters.add(counter, 1);
+            Box::new(hop)
+        });
         let withheld = told == Telling::Withheld;
-        let slot = recorder.start(hop.clone());
-        match slot {
-            Ok(_) => {}
-            Err(Full::Late) => self.0.counters.add(Counter::LateCalls, 1),
-            Err(Full::TooMany) => self.0.counters.add(Counter::Untracked, 1),
-        }
-        let (greenlane, request) = (self.clone(), request.clone());
-        Some(Tracked { greenlane, request, slot: slot.ok(), hop, withheld })
+        Some(Tracked { request: request.clone(), place, withheld })
     }
 }

@@ -1,6 +1,7 @@
 //! The trail as text: a list of items with parameters, RFC 9651, sections 3.1 and 4.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use sfv::visitor::{
     EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, ParameterVisitor,
@@ -88,8 +89,43 @@ pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {
     Parser::new(value)
         .parse_list_with_visitor(&mut items)
         .map_err(|error| TrailError::NotAList(error.to_string()))?;
-    let mut trail = Trail::default();
-    for (index, item) in items.0.into_iter().enumerate() {
+    items.complete();
+    items.problem.map_or(Ok(items.trail), Err)
+}
+
+/// A list's items as they are parsed: those that are hops, and the first problem.
+#[derive(Default)]
+struct Items {
+    trail: Trail,
+    /// How many are complete.
+    complete: usize,
+    item: Option<Item>,
+    problem: Option<TrailError>,
+}
+
+/// The item that is being parsed. What is no hop is one without.
+#[derive(Default)]
+struct Item {
+    hop: Option<Hop>,
+    served: Option<Served>,
+    bad_depth: bool,
+}
+
+impl Items {
+    fn begin(&mut self, hop: Option<Hop>) {
+        self.complete();
+        self.item = Some(Item { hop, ..Item::default() });
+    }
+
+    fn complete(&mut self) {
+        if let (Some(item), None) = (self.item.take(), &self.problem) {
+            self.problem = self.add(item).err();
+            self.complete += 1;
+        }
+    }
+
+    fn add(&mut self, item: Item) -> Result<(), TrailError> {
+        let (trail, index) = (&mut self.trail, self.complete);
         let bad = |problem| TrailError::BadHop { index, problem };
         if trail.truncated {
             return Err(bad("it stands behind the mark of a cut"));
@@ -99,7 +135,7 @@ pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {
         };
         if item.served.is_none() && &*hop.service == TRUNCATED {
             trail.truncated = true;
-            continue;
+            return Ok(());
         }
         hop.served = item.served.ok_or_else(|| bad("it has no `served`"))?;
         let deepest = trail.hops.last().map_or(0, |above| above.depth.saturating_add(1));
@@ -110,19 +146,8 @@ pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {
             return Err(TrailError::TooManyHops);
         }
         trail.hops.push(hop);
+        Ok(())
     }
-    Ok(trail)
-}
-
-/// A list's items as they are parsed. What is no hop becomes an item without one.
-#[derive(Default)]
-struct Items(Vec<RawItem>);
-
-#[derive(Default)]
-struct RawItem {
-    hop: Option<Hop>,
-    served: Option<Served>,
-    bad_depth: bool,
 }
 
 impl<'de> ListVisitor<'de> for &mut Items {
@@ -130,7 +155,7 @@ impl<'de> ListVisitor<'de> for &mut Items {
     type Error = Infallible;
 
     fn entry(&mut self) -> Result<impl EntryVisitor<'de>, Infallible> {
-        Ok(Entry(&mut self.0))
+        Ok(Entry(self))
     }
 
     fn finish(self) -> Result<(), Infallible> {
@@ -138,7 +163,7 @@ impl<'de> ListVisitor<'de> for &mut Items {
     }
 }
 
-struct Entry<'a>(&'a mut Vec<RawItem>);
+struct Entry<'a>(&'a mut Items);
 
 impl<'de> ItemVisitor<'de> for Entry<'_> {
     type Out = ();
@@ -148,8 +173,7 @@ impl<'de> ItemVisitor<'de> for Entry<'_> {
         self,
         item: BareItemFromInput<'de>,
     ) -> Result<impl ParameterVisitor<'de, Out = ()>, Infallible> {
-        let hop = text(&item).map(|name| Hop::of_call(name, Served::Unknown));
-        self.0.push(RawItem { hop, ..RawItem::default() });
+        self.0.begin(text(&item).map(|name| Hop::of_call(name, Served::Unknown)));
         Ok(Parameters(self.0))
     }
 }
@@ -162,12 +186,12 @@ impl<'de> EntryVisitor<'de> for Entry<'_> {
     }
 
     fn inner_list(self) -> Result<impl InnerListVisitor<'de>, Infallible> {
-        self.0.push(RawItem::default());
+        self.0.begin(None);
         Ok(Ignored)
     }
 }
 
-struct Parameters<'a>(&'a mut Vec<RawItem>);
+struct Parameters<'a>(&'a mut Items);
 
 impl<'de> ParameterVisitor<'de> for Parameters<'_> {
     type Out = ();
@@ -178,7 +202,7 @@ impl<'de> ParameterVisitor<'de> for Parameters<'_> {
         key: &'de KeyRef,
         value: BareItemFromInput<'de>,
     ) -> Result<(), Infallible> {
-        let Some(item) = self.0.last_mut() else {
+        let Some(item) = &mut self.0.item else {
             return Ok(());
         };
         let Some(hop) = &mut item.hop else {
@@ -215,14 +239,17 @@ fn token<'de>(value: &BareItemFromInput<'de>) -> Option<&'de str> {
 }
 
 /// Names, versions and reasons of up to 128 characters; longer ones are cut.
-fn text(value: &BareItemFromInput<'_>) -> Option<Box<str>> {
+fn text(value: &BareItemFromInput<'_>) -> Option<Arc<str>> {
     const MAX: usize = 128;
     let text = match value {
         BareItemFromInput::Token(token) => token.as_str(),
         BareItemFromInput::String(string) => string.as_str(),
         _ => return None,
     };
-    Some(text.chars().take(MAX).collect())
+    Some(match text.char_indices().nth(MAX) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().into(),
+        None => text.into(),
+    })
 }
 
 fn integer<T: TryFrom<i64>>(value: &BareItemFromInput<'_>) -> Option<T> {

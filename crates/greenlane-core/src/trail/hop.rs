@@ -1,6 +1,7 @@
 //! One answer to "who served?".
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::identity::{Identity, Role};
 use crate::preview::Preview;
@@ -62,24 +63,33 @@ impl fmt::Display for Served {
     }
 }
 
+/// What RFC 9651 can't hold in a String must not cost the rest of the trail.
+pub(crate) fn printable(name: &str) -> Arc<str> {
+    if name.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return name.into();
+    }
+    let shown = name.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' });
+    shown.collect::<String>().into()
+}
+
 /// One answer to "who served?": an instance's own, or a caller's about a call without a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
-    pub(super) service: Box<str>,
+    pub(super) service: Arc<str>,
     pub(super) served: Served,
     pub(super) depth: u8,
-    pub(super) version: Option<Box<str>>,
+    pub(super) version: Option<Arc<str>>,
     pub(super) role: Option<Role>,
     pub(super) status: Option<u16>,
     pub(super) attempt: u32,
     pub(super) times: u32,
-    pub(super) reason: Option<Box<str>>,
+    pub(super) reason: Option<Arc<str>>,
     pub(super) wanted: Option<Preview>,
 }
 
 impl Hop {
     /// A caller's verdict about a call.
-    pub(crate) fn of_call(peer: impl Into<Box<str>>, served: Served) -> Self {
+    pub(crate) fn of_call(peer: impl Into<Arc<str>>, served: Served) -> Self {
         Self {
             service: peer.into(),
             served,
@@ -95,10 +105,11 @@ impl Hop {
     }
 
     /// A call that is not answered yet.
-    pub(crate) fn of_attempt(peer: &str, attempt: u32, wanted: Option<Preview>) -> Self {
-        // What RFC 9651 can't hold in a String must not cost the rest of the trail.
-        let peer: String =
-            peer.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+    pub(crate) fn of_attempt(
+        peer: impl Into<Arc<str>>,
+        attempt: u32,
+        wanted: Option<Preview>,
+    ) -> Self {
         Self { attempt, wanted, ..Self::of_call(peer, Served::Pending) }
     }
 
@@ -129,7 +140,22 @@ impl Hop {
 
     /// Whether the other differs in nothing but how often it stands there.
     pub(super) fn is_alike(&self, other: &Self) -> bool {
-        Self { times: other.times, ..self.clone() } == *other
+        let Self {
+            service,
+            served,
+            depth,
+            version,
+            role,
+            status,
+            attempt,
+            times: _,
+            reason,
+            wanted,
+        } = self;
+        (*depth, *served, *role, *status, *attempt)
+            == (other.depth, other.served, other.role, other.status, other.attempt)
+            && *service == other.service
+            && (version, reason, wanted) == (&other.version, &other.reason, &other.wanted)
     }
 
     pub(super) fn add(&mut self, other: &Self) {

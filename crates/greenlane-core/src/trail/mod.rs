@@ -4,8 +4,11 @@ mod format;
 mod hop;
 mod recorder;
 
+pub(crate) use hop::printable;
 pub use hop::{Hop, Served};
-pub(crate) use recorder::{Full, Recorder, Slot};
+pub(crate) use recorder::{Call, Full, Recorder, Slot};
+
+use std::borrow::Cow;
 
 use crate::carrier::{HeaderName, HeaderSource};
 use crate::error::TrailError;
@@ -55,12 +58,12 @@ impl Trail {
     ///
     /// As [`Trail::parse`].
     pub fn of(headers: &(impl HeaderSource + ?Sized)) -> Option<Result<Self, TrailError>> {
-        let mut value: Option<Vec<u8>> = None;
+        let mut value: Option<Cow<'_, [u8]>> = None;
         headers.visit(&TRAIL, &mut |line| match &mut value {
             // Enough to know that it is too long; a stranger's lines are not gathered for ever.
             Some(value) if value.len() > MAX_BYTES => {}
-            Some(value) => value.extend_from_slice(&[b", ", line].concat()),
-            None => value = Some(line.to_vec()),
+            Some(value) => value.to_mut().extend_from_slice(&[b", ", line].concat()),
+            None => value = Some(line.into()),
         });
         value.map(|value| Self::parse(&value))
     }
@@ -82,7 +85,9 @@ impl Trail {
     }
 
     pub(crate) fn of_hop(hop: Hop) -> Self {
-        Self { hops: vec![hop], truncated: false }
+        let mut hops = Vec::with_capacity(4);
+        hops.push(hop);
+        Self { hops, truncated: false }
     }
 
     /// Puts what was called below what is here.
@@ -106,6 +111,11 @@ impl Trail {
 
     /// Equal neighbours without children become one with `n=`.
     fn fold(&mut self) {
+        // Cheaper than to find out that nearly none does.
+        let mut neighbours = self.hops.iter().zip(self.hops.iter().skip(1));
+        if !neighbours.any(|(hop, next)| hop.is_alike(next)) {
+            return;
+        }
         let mut folded: Vec<Hop> = Vec::with_capacity(self.hops.len());
         let mut hops = std::mem::take(&mut self.hops).into_iter().peekable();
         while let Some(hop) = hops.next() {

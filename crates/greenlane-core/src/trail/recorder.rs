@@ -14,11 +14,33 @@ pub(crate) struct Recorder(Mutex<Calls>);
 
 #[derive(Debug, Default)]
 struct Calls {
-    slots: Vec<Trail>,
+    slots: Vec<Call>,
     stored: usize,
     missing: bool,
     /// The response head has left.
     closed: bool,
+}
+
+/// What is known of a call.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Pending(Hop),
+    /// The caller's verdict.
+    Settled(Hop),
+    /// What the callee said.
+    Answered(Trail),
+}
+
+impl From<Hop> for Call {
+    fn from(hop: Hop) -> Self {
+        Self::Settled(hop)
+    }
+}
+
+impl From<Trail> for Call {
+    fn from(trail: Trail) -> Self {
+        Self::Answered(trail)
+    }
 }
 
 /// A call's place in the order in which calls started.
@@ -36,46 +58,69 @@ pub(crate) enum Full {
 
 impl Recorder {
     /// Takes a place for a call that starts now. Until it is settled it is `pending`.
-    pub(crate) fn start(&self, pending: Hop) -> Result<Slot, Full> {
+    ///
+    /// # Errors
+    ///
+    /// When there is none; with the call.
+    pub(crate) fn start(&self, pending: Hop) -> Result<Slot, (Full, Hop)> {
         debug_assert_eq!(pending.served, Served::Pending);
         let mut calls = self.calls();
         if calls.closed {
-            return Err(Full::Late);
+            return Err((Full::Late, pending));
         }
         if calls.slots.len() >= MAX_CALLS {
             calls.missing = true;
-            return Err(Full::TooMany);
+            return Err((Full::TooMany, pending));
         }
-        calls.slots.push(Trail::of_hop(pending));
+        calls.slots.push(Call::Pending(pending));
         Ok(Slot(calls.slots.len() - 1))
     }
 
+    /// The call as it started; `None` once it is settled.
+    pub(crate) fn pending(&self, slot: Slot) -> Option<Hop> {
+        match self.calls().slots.get(slot.0) {
+            Some(Call::Pending(hop)) => Some(hop.clone()),
+            _ => None,
+        }
+    }
+
     /// What became of the call. Too late for the header once it has left, and then of no effect.
-    pub(crate) fn settle(&self, slot: Slot, mut outcome: Trail) {
+    pub(crate) fn settle(&self, slot: Slot, outcome: impl Into<Call>) {
+        let mut outcome = outcome.into();
         let mut calls = self.calls();
         if calls.closed {
             return;
         }
         let room = MAX_STORED_HOPS.saturating_sub(calls.stored).max(1);
-        if outcome.hops.len() > room {
-            outcome.hops.truncate(room);
-            outcome.truncated = true;
-        }
-        calls.stored += outcome.hops.len();
+        calls.stored += match &mut outcome {
+            Call::Pending(_) | Call::Settled(_) => 1,
+            Call::Answered(trail) => {
+                if trail.hops.len() > room {
+                    trail.hops.truncate(room);
+                    trail.truncated = true;
+                }
+                trail.hops.len()
+            }
+        };
         if let Some(place) = calls.slots.get_mut(slot.0) {
             *place = outcome;
         }
     }
 
-    /// All calls in the order in which they started, for the response head that leaves now.
-    pub(crate) fn close(&self) -> Trail {
+    /// All calls in the order in which they started, for the response head that leaves now: behind what is there,
+    /// and so much deeper. Those that are pending stay known, since they will be logged.
+    pub(crate) fn close_into(&self, trail: &mut Trail, deeper: u8) {
         let mut calls = self.calls();
         calls.closed = true;
-        let mut trail = Trail { hops: Vec::new(), truncated: calls.missing };
-        for call in std::mem::take(&mut calls.slots) {
-            trail.append(call, 0);
+        trail.truncated |= calls.missing;
+        for call in &mut calls.slots {
+            match call {
+                Call::Pending(hop) | Call::Settled(hop) => {
+                    trail.hops.push(hop.clone().below(deeper))
+                }
+                Call::Answered(answered) => trail.append(std::mem::take(answered), deeper),
+            }
         }
-        trail
     }
 
     fn calls(&self) -> MutexGuard<'_, Calls> {

@@ -150,10 +150,12 @@ fn calls_stand_in_the_order_in_which_they_started() {
     recorder.settle(second, Trail::of_hop(hop("b", Served::Active, 0)));
     let third = recorder.start(pending("c")).unwrap();
     recorder.settle(first, Trail::of_hop(hop("a", Served::Preview, 0)));
-    let mut trail = recorder.close();
+    let mut trail = Trail::default();
+    recorder.close_into(&mut trail, 0);
     assert_eq!(trail.render().unwrap(), "a;served=preview, b;served=active, c;served=pending");
     recorder.settle(third, Trail::of_hop(hop("c", Served::Active, 0)));
-    assert_eq!(recorder.start(pending("d")).unwrap_err(), Full::Late);
+    assert_eq!(recorder.pending(third), Some(pending("c")), "it is logged when it ends");
+    assert_eq!(recorder.start(pending("d")).unwrap_err(), (Full::Late, pending("d")));
 }
 
 #[test]
@@ -166,7 +168,8 @@ fn a_request_remembers_only_so_many_calls_and_hops() {
         places += 1;
     }
     assert_eq!(places, 256);
-    let trail = recorder.close();
+    let mut trail = Trail::default();
+    recorder.close_into(&mut trail, 0);
     assert!(trail.is_truncated() && trail.hops().len() <= 512 + 256, "{}", trail.hops().len());
 }
 

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
 use crate::companion::{self, Sending};
-use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::error::TrailError;
 use crate::lane::Lane;
 use crate::propagator::{RequestScope, log_hop};
-use crate::trail::{Hop, Served, Slot, TRAIL, Trail};
+use crate::trail::{Call, Hop, Served, Slot, TRAIL, Trail};
 
 /// A call that was told what it needs to know, until it is answered.
 ///
@@ -38,10 +37,9 @@ pub(super) enum Telling {
 /// What the trail needs to know of a call.
 #[derive(Debug)]
 pub(super) struct Tracked {
-    pub(super) greenlane: Greenlane,
     pub(super) request: Arc<RequestScope>,
-    pub(super) slot: Option<Slot>,
-    pub(super) hop: Hop,
+    /// Where it stands in the request's trail; or the call itself, where there is no place.
+    pub(super) place: Result<Slot, Box<Hop>>,
     pub(super) withheld: bool,
 }
 
@@ -123,15 +121,15 @@ impl Tracked {
         is_unavailable: bool,
         theirs: Option<Result<Trail, TrailError>>,
     ) {
-        let hop = self.hop.clone().status_is(status);
+        let hop = self.hop().status_is(status);
         match theirs {
             Some(Ok(mut trail)) if !trail.hops().is_empty() => {
-                trail.called_as(&self.hop);
+                trail.called_as(&hop);
                 self.record(trail);
             }
             Some(Err(problem)) => {
-                self.greenlane.0.counters.add(Counter::BadTrails, 1);
-                let service = self.hop.service();
+                self.request.greenlane.0.counters.add(Counter::BadTrails, 1);
+                let service = hop.service();
                 tracing::debug!(service, %problem, "greenlane: a trail that can't be read");
                 self.settle_with(hop.serves(Served::Opaque).reason_is("bad-trail"));
             }
@@ -141,20 +139,32 @@ impl Tracked {
     }
 
     fn settle(self, served: Served) {
-        let hop = self.hop.clone().serves(served);
+        let hop = self.hop().serves(served);
         self.settle_with(hop);
     }
 
     fn settle_with(self, hop: Hop) {
         // What egress kept back stays so, whatever became of the call.
-        let hop = if self.withheld { self.hop.clone().serves(Served::Withheld) } else { hop };
-        log_hop(&self.greenlane, self.request.traced.id(), &self.request.lane, &hop);
-        self.record(Trail::of_hop(hop));
+        let hop = if self.withheld { self.hop().serves(Served::Withheld) } else { hop };
+        let request = &self.request;
+        log_hop(&request.greenlane, request.traced.id(), &request.lane, &hop);
+        self.record(hop);
     }
 
-    fn record(&self, outcome: Trail) {
-        if let (Some(recorder), Some(slot)) = (&self.request.recorder, self.slot) {
-            recorder.settle(slot, outcome);
+    /// The call as it started.
+    fn hop(&self) -> Hop {
+        let pending = |slot: &Slot| self.request.recorder.as_ref()?.pending(*slot);
+        match &self.place {
+            Ok(slot) => pending(slot),
+            Err(hop) => Some((**hop).clone()),
+        }
+        // Whoever settles it is the only one to do so.
+        .unwrap_or_else(|| Hop::of_call("(unknown)", Served::Pending))
+    }
+
+    fn record(&self, outcome: impl Into<Call>) {
+        if let (Some(recorder), Ok(slot)) = (&self.request.recorder, &self.place) {
+            recorder.settle(*slot, outcome);
         }
     }
 }
