@@ -158,6 +158,7 @@ thread_local! {
     pub static TOLD: RefCell<Option<Vec<HeaderMap>>> = const { RefCell::new(None) };
 }
 
+const PREVIEW: HeaderName = HeaderName::from_static("x-preview");
 const TRAIL: HeaderName = HeaderName::from_static("x-preview-trail");
 
 impl Service<Request<Body>> for Callee {
@@ -176,7 +177,10 @@ impl Service<Request<Body>> for Callee {
             }
         });
         let mut answer = Response::new(Body::default());
-        if self.has_trail && request.headers().contains_key("x-preview") {
+        let kind = HeaderValue::from_static("application/json");
+        answer.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+        // Everybody is looked at alike.
+        if request.headers().contains_key(&PREVIEW) && self.has_trail {
             let trail = "fms-map;served=preview;version=\"2.5.0\";role=preview";
             answer.headers_mut().insert(TRAIL, HeaderValue::from_static(trail));
         }

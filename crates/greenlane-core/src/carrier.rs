@@ -91,6 +91,46 @@ impl fmt::Debug for HeaderName {
     }
 }
 
+/// A value that is written again and again, ready for the headers it goes to.
+#[derive(Clone)]
+pub struct HeaderValue {
+    #[cfg(feature = "http")]
+    http: http::HeaderValue,
+    #[cfg(not(feature = "http"))]
+    bytes: std::sync::Arc<[u8]>,
+}
+
+impl HeaderValue {
+    /// `None` where no header can hold it.
+    #[cfg(feature = "http")]
+    pub(crate) fn new(value: &[u8]) -> Option<Self> {
+        http::HeaderValue::from_bytes(value).ok().map(|http| Self { http })
+    }
+
+    #[cfg(not(feature = "http"))]
+    pub(crate) fn new(value: &[u8]) -> Option<Self> {
+        Some(Self { bytes: value.into() })
+    }
+
+    /// The value.
+    #[cfg(feature = "http")]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.http.as_bytes()
+    }
+
+    /// The value.
+    #[cfg(not(feature = "http"))]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeaderValue({})", String::from_utf8_lossy(self.as_bytes()))
+    }
+}
+
 /// Names that a wire can't be: they mean something to HTTP, to tracing or to us.
 const RESERVED: &[&str] = &[
     "accept",
@@ -189,6 +229,11 @@ pub trait HeaderSink: HeaderSource {
         self.append(name, value);
     }
 
+    /// [`set`](HeaderSink::set) with a value that need not be made for it.
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.set(name, value.as_bytes());
+    }
+
     /// Removes every line of this header.
     fn remove(&mut self, name: &HeaderName);
 }
@@ -196,26 +241,31 @@ pub trait HeaderSink: HeaderSource {
 #[cfg(feature = "http")]
 impl HeaderSource for http::HeaderMap {
     fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
-        for value in self.get_all(&name.http) {
-            line(value.as_bytes());
+        if self.len() <= A_FEW {
+            self.iter().filter(|(key, _)| name.http == **key).for_each(|(_, v)| line(v.as_bytes()));
+        } else {
+            self.get_all(&name.http).into_iter().for_each(|value| line(value.as_bytes()));
         }
     }
 
     #[inline]
     fn has(&self, name: &HeaderName) -> bool {
-        self.contains_key(&name.http)
+        self.has_any(std::slice::from_ref(name))
     }
 
     #[inline]
     fn has_any(&self, names: &[HeaderName]) -> bool {
-        // To look at each of a few is less than to hash what is looked for.
-        if self.keys_len() <= 12 {
+        if self.len() <= A_FEW {
             self.keys().any(|key| names.iter().any(|name| name.http == *key))
         } else {
             names.iter().any(|name| self.contains_key(&name.http))
         }
     }
 }
+
+/// To look at each of so many lines is less than to hash what is looked for.
+#[cfg(feature = "http")]
+const A_FEW: usize = 12;
 
 #[cfg(feature = "http")]
 impl HeaderSink for http::HeaderMap {
@@ -230,6 +280,10 @@ impl HeaderSink for http::HeaderMap {
             Ok(value) => _ = self.insert(name.http.clone(), value),
             Err(_) => _ = http::HeaderMap::remove(self, &name.http),
         }
+    }
+
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.insert(name.http.clone(), value.http.clone());
     }
 
     fn remove(&mut self, name: &HeaderName) {

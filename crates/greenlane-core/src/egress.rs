@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 use url::Host;
 
 use crate::error::ConfigError;
+use crate::memo::Memo;
+use crate::trail::printable;
 
 /// Allowed without being listed: loopback, the private ranges of RFC 1918 and RFC 4193.
 ///
@@ -31,6 +33,9 @@ pub(crate) struct Egress {
     suffixes: HashSet<Box<str>>,
     ranges: Vec<IpNet>,
     warned: Warned,
+    /// Hosts that may be told, with their names as a trail shows them. Others are not kept: whoever makes them up could
+    /// push these out.
+    known: Memo<Arc<str>>,
 }
 
 impl Egress {
@@ -86,7 +91,20 @@ impl Egress {
     /// Whether this host may be told: the host of a URL as WHATWG parses it, addresses in
     /// disguise (`134744072`, `0x08080808`) included. <https://url.spec.whatwg.org/#host-parsing>
     pub(crate) fn allows(&self, host: Option<&str>) -> bool {
-        match host.and_then(parse) {
+        host.is_some_and(|host| self.name_of(host).is_some())
+    }
+
+    /// The name of a host that may be told, as a trail shows it.
+    pub(crate) fn name_of(&self, host: &str) -> Option<Arc<str>> {
+        self.known.get(host.as_bytes()).or_else(|| {
+            let name = self.judge(host).then(|| printable(host))?;
+            self.known.keep(host.as_bytes(), name.clone());
+            Some(name)
+        })
+    }
+
+    fn judge(&self, host: &str) -> bool {
+        match parse(host) {
             None => false,
             Some(Host::Ipv4(address)) => self.allows_address(address.into()),
             Some(Host::Ipv6(address)) => self.allows_address(address.into()),

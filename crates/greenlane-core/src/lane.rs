@@ -236,6 +236,17 @@ impl Scope {
         InScope::new(self, future)
     }
 
+    /// Runs a function in this scope that makes a future, and then that: [`run_sync`](Scope::run_sync) and
+    /// [`run`](Scope::run) in one, as a service's `call` needs them.
+    #[inline]
+    pub fn run_made<F: Future>(mut self, make: impl FnOnce() -> F) -> InScope<F> {
+        let entered = companion::is_there().then(|| companion::enter(&self.clone(), false));
+        let inside = self.enter();
+        let future = make();
+        drop((entered, inside));
+        InScope::new(self, future)
+    }
+
     /// Runs a function in this scope.
     #[inline]
     pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {

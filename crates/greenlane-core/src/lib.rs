@@ -26,6 +26,7 @@ mod follow;
 mod hand_off;
 mod identity;
 mod lane;
+mod memo;
 mod observer;
 mod preview;
 mod propagator;
@@ -45,7 +46,7 @@ pub use admission::Sample;
 pub use admission::{Arrival, Entry, Gate, Place, Verified};
 #[cfg(feature = "token")]
 pub use admission::{Key, Keys, Tokens};
-pub use carrier::{HeaderName, HeaderSink, HeaderSource};
+pub use carrier::{HeaderName, HeaderSink, HeaderSource, HeaderValue};
 pub use companion::{Companion, accompany, is_sending};
 pub use config::{Builder, Greenlane};
 pub use counters::Counts;

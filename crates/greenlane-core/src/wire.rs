@@ -4,6 +4,7 @@ mod boundary;
 mod wires;
 
 pub(crate) use boundary::keep_from_connection;
+use memchr::{memchr, memmem};
 use percent_encoding::percent_decode;
 pub(crate) use wires::{Reading, Seen, Wires};
 
@@ -11,6 +12,7 @@ use crate::admission::Reason;
 use crate::baggage::{members, trim};
 use crate::carrier::{BAGGAGE, HeaderName, HeaderSource, TRACESTATE};
 use crate::error::ConfigError;
+use crate::memo::Memo;
 use crate::preview::Preview;
 
 /// One way to write a lane.
@@ -141,8 +143,9 @@ impl Wire {
     fn read(
         &self,
         headers: &(impl HeaderSource + ?Sized),
+        known: &Memo<Preview>,
     ) -> (Option<Result<Preview, Reason>>, bool) {
-        let (mut values, mut lines) = (Values(None), false);
+        let (mut values, mut lines) = (Values { said: None, known }, false);
         match &self.0 {
             Kind::Header(name) => headers.visit(name, &mut |line| {
                 lines = true;
@@ -150,9 +153,13 @@ impl Wire {
             }),
             Kind::Baggage(key) => headers.visit(&BAGGAGE, &mut |line| {
                 lines = true;
-                // Cheaper than parsing, and nearly every line has nothing for us.
-                if !line.contains(&b'%') && !contains(line, key.as_bytes()) {
+                // Cheaper than parsing. Most lines have nothing for us, or ours first as it was written.
+                let plain = memchr(b'%', line).is_none();
+                if plain && memmem::find(line, key.as_bytes()).is_none() {
                     return;
+                }
+                if let Some(name) = first_of_one(line, key).filter(|_| plain) {
+                    return values.see(name);
                 }
                 for member in members(line) {
                     match member {
@@ -169,7 +176,7 @@ impl Wire {
                     .for_each(|(_, v)| values.see(v));
             }),
         }
-        (values.0, lines)
+        (values.said, lines)
     }
 }
 
@@ -181,14 +188,23 @@ fn entries(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+/// The value of the first member, where that has this key, has nothing but letters that a preview's name may have, and no
+/// other has it.
+fn first_of_one<'l>(line: &'l [u8], key: &str) -> Option<&'l [u8]> {
+    let value = line.strip_prefix(key.as_bytes())?.strip_prefix(b"=")?;
+    let (value, rest) = value.split_at_checked(memchr(b',', value).unwrap_or(value.len()))?;
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let alone = rest.is_empty() || memmem::find(rest, key.as_bytes()).is_none();
+    (alone && !value.is_empty() && value.iter().all(plain)).then_some(value)
 }
 
 /// The values of one wire become one answer: empty ones are absent, several must agree.
-struct Values(Option<Result<Preview, Reason>>);
+struct Values<'k> {
+    said: Option<Result<Preview, Reason>>,
+    known: &'k Memo<Preview>,
+}
 
-impl Values {
+impl Values<'_> {
     /// A hop that took the value's properties for part of it leaves `%3B…` behind.
     fn see_member(&mut self, value: &str) {
         self.see(trim(value.split(';').next().unwrap_or_default().as_bytes()));
@@ -210,7 +226,8 @@ impl Values {
         if value.is_empty() {
             return;
         }
-        self.0 = Some(match (self.0.take(), Preview::from_bytes(value)) {
+        let preview = self.known.get(value).map_or_else(|| Preview::from_bytes(value), Ok);
+        self.said = Some(match (self.said.take(), preview) {
             (_, Err(_)) | (Some(Err(Reason::Malformed)), _) => Err(Reason::Malformed),
             (None, Ok(preview)) => Ok(preview),
             (Some(Ok(before)), Ok(preview)) if before == preview => Ok(before),

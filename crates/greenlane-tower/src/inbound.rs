@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use greenlane_core::{
-    Arrival, Greenlane, HeaderName, HeaderSink, HeaderSource, InScope, InboundCall, Rejection,
-    Verified,
+    Arrival, Greenlane, HeaderName, HeaderSink, HeaderSource, HeaderValue, InScope, InboundCall,
+    Rejection, Verified,
 };
 use http::uri::Authority;
 use http::{Extensions, Request, Response, StatusCode};
@@ -112,6 +112,10 @@ impl<B> HeaderSink for ArrivedBy<'_, B> {
         HeaderSink::set(self.request.headers_mut(), name, value);
     }
 
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
+        HeaderSink::set_value(self.request.headers_mut(), name, value);
+    }
+
     fn remove(&mut self, name: &HeaderName) {
         HeaderSink::remove(self.request.headers_mut(), name);
     }
@@ -177,8 +181,8 @@ where
             State::Rejected { rejection, inbound: Some(inbound) }
         } else if let Some(scope) = inbound.scope().cloned() {
             // Some services do their work in `call`, others in the future: the scope is set for both.
-            let future = scope.run_sync(|| self.inner.call(request));
-            State::Scoped { future: scope.run(future), inbound: Some(inbound) }
+            let future = scope.run_made(|| self.inner.call(request));
+            State::Scoped { future, inbound: Some(inbound) }
         } else {
             State::Plain { future: self.inner.call(request) }
         };

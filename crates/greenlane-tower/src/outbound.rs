@@ -164,15 +164,20 @@ where
             Some(call) => call.sending(|| future.poll(cx)),
             None => future.poll(cx),
         };
-        let mut result = ready!(polled);
-        match (&mut result, call.take()) {
-            (_, None) => {}
-            (Ok(response), Some(call)) => {
-                call.answered(response.status().as_u16(), response.headers_mut());
+        match ready!(polled) {
+            Ok(mut response) => {
+                if let Some(call) = call.take() {
+                    call.answered(response.status().as_u16(), response.headers_mut());
+                }
+                Poll::Ready(Ok(response))
             }
-            (Err(_), Some(call)) => call.failed(),
+            Err(error) => {
+                if let Some(call) = call.take() {
+                    call.failed();
+                }
+                Poll::Ready(Err(error.into()))
+            }
         }
-        Poll::Ready(result.map_err(Into::into))
     }
 }
 

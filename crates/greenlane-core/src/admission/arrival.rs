@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::carrier::{HeaderName, HeaderSink, HeaderSource};
+use crate::carrier::{HeaderName, HeaderSink, HeaderSource, HeaderValue};
 
 /// A request as it arrives: its headers, and what else its adapter knows of it.
 ///
@@ -95,6 +95,10 @@ impl<H: HeaderSink> HeaderSink for OnlyHeaders<'_, H> {
 
     fn set(&mut self, name: &HeaderName, value: &[u8]) {
         self.0.set(name, value);
+    }
+
+    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.0.set_value(name, value);
     }
 
     fn remove(&mut self, name: &HeaderName) {

@@ -1,11 +1,13 @@
 //! The server side of a service.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::rejection::{NOT_ADMITTED, Rejection};
 use super::{Carried, RequestScope, log_hop};
 use crate::admission::{Admitted, Arrival, OnlyHeaders};
-use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderSource, TARGETED_CACHE_CONTROL};
+use crate::carrier::{
+    CACHE_CONTROL, HeaderSink, HeaderSource, HeaderValue, TARGETED_CACHE_CONTROL,
+};
 use crate::companion;
 use crate::config::Greenlane;
 use crate::counters::Counter;
@@ -38,6 +40,10 @@ enum Answer {
     Refused(Box<Refused>),
     Preview(Arc<RequestScope>),
 }
+
+/// For `Cache-Control`.
+static PRIVATE: LazyLock<Option<HeaderValue>> =
+    LazyLock::new(|| HeaderValue::new(b"private, no-store"));
 
 /// What is told of a request that was kept out of its preview.
 #[derive(Debug)]
@@ -143,6 +149,7 @@ impl Greenlane {
         let mut shown = true;
         let (lane, answer) = match admitted {
             Admitted::Preview { preview, shown: may_see } => {
+                inner.wires.keep(&preview);
                 shown = may_see;
                 (Lane::from(preview), Answer::Nothing)
             }
@@ -258,8 +265,13 @@ impl Answer {
             Answer::Preview(request) => {
                 let greenlane = &request.greenlane;
                 if greenlane.0.private_responses {
-                    headers.set(&CACHE_CONTROL, b"private, no-store");
-                    TARGETED_CACHE_CONTROL.iter().for_each(|name| headers.remove(name));
+                    match &*PRIVATE {
+                        Some(value) => headers.set_value(&CACHE_CONTROL, value),
+                        None => headers.remove(&CACHE_CONTROL),
+                    }
+                    if headers.has_any(&TARGETED_CACHE_CONTROL) {
+                        TARGETED_CACHE_CONTROL.iter().for_each(|name| headers.remove(name));
+                    }
                 }
                 match trail_of(&request, headers) {
                     Some(trail) if request.shown => put(trail, greenlane, headers),

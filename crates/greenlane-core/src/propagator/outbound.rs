@@ -108,7 +108,10 @@ impl Greenlane {
         }
         let scope = Scope::current();
         let request = scope.as_ref().and_then(Scope::request);
-        let (own, lines) = self.set_by_application(scope.as_ref(), headers);
+        let (own, lines) = match inner.wires.have_lines(headers) {
+            true => self.set_by_application(scope.as_ref(), headers),
+            false => (None, false),
+        };
         let lane = match (own.map(Lane::from).or(destination.lane.cloned()), &scope) {
             (Some(lane), _) => lane,
             (None, Some(scope)) => scope.lane(),
@@ -270,7 +273,9 @@ impl Greenlane {
         }
         let recorder = request.recorder.as_ref()?;
         let wanted = lane.preview().filter(|_| *lane != request.lane);
-        let name = printable(destination.name());
+        let known = destination.host.filter(|_| destination.peer.is_none());
+        let known = known.and_then(|host| self.0.egress.name_of(host));
+        let name = known.unwrap_or_else(|| printable(destination.name()));
         let hop = Hop::of_attempt(name, destination.attempt, wanted.cloned());
         let place = recorder.start(hop).map_err(|(full, hop)| {
             let counter = match full {

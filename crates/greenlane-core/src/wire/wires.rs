@@ -1,11 +1,14 @@
 //! All of a handle's wires: read, written and stripped together.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{Kind, Wire, entries};
 use crate::admission::Reason;
 use crate::baggage::{self, Spliced, members, resembles, trim};
 use crate::carrier::{BAGGAGE, HeaderName, HeaderSink, HeaderSource, TRACESTATE};
 use crate::counters::{Counter, Counters};
 use crate::error::ConfigError;
+use crate::memo::Memo;
 use crate::preview::Preview;
 
 /// All configured wires, in the order in which they decide.
@@ -14,6 +17,10 @@ pub(crate) struct Wires {
     pub(crate) all: Vec<Wire>,
     /// The headers they are on, each once.
     pub(super) headers: Vec<HeaderName>,
+    /// Tells them apart from others.
+    number: u64,
+    /// Previews that were let in.
+    known: Memo<Preview>,
 }
 
 /// What headers say about the lane.
@@ -49,10 +56,11 @@ impl Seen {
     fn of<'w>(
         wires: impl Iterator<Item = &'w Wire>,
         headers: &(impl HeaderSource + ?Sized),
+        known: &Memo<Preview>,
     ) -> Self {
         let (mut first, mut conflict, mut lines) = (None, false, false);
         for wire in wires {
-            let (said, any) = wire.read(headers);
+            let (said, any) = wire.read(headers, known);
             lines |= any;
             match (&first, said) {
                 (None, said) => first = said,
@@ -107,7 +115,9 @@ impl Wires {
                 headers.push(name.clone());
             }
         }
-        Self { all, headers }
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Self { all, headers, number, known: Memo::default() }
     }
 
     /// Whether this is a header that a lane is read from or written to.
@@ -132,15 +142,22 @@ impl Wires {
         headers.has_any(&self.headers)
     }
 
+    /// This preview was let in: the next request finds it as it is.
+    pub(crate) fn keep(&self, preview: &Preview) {
+        if preview.is_new() {
+            self.known.keep(preview.as_str().as_bytes(), preview.clone());
+        }
+    }
+
     /// What a request that comes in says.
     pub(crate) fn read(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
-        Seen::of(self.all.iter(), headers)
+        Seen::of(self.all.iter(), headers, &self.known)
     }
 
     /// What a call that goes out says. What is read only is not looked at: tracers copy it from the
     /// request that came in.
     pub(crate) fn read_call(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
-        Seen::of(self.all.iter().filter(|wire| wire.is_written()), headers)
+        Seen::of(self.all.iter().filter(|wire| wire.is_written()), headers, &self.known)
     }
 
     /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it.
@@ -151,17 +168,22 @@ impl Wires {
         headers: &mut impl HeaderSink,
         counters: &Counters,
     ) {
-        let text = preview.map_or("", Preview::as_str);
-        if preview.is_some() {
-            for name in self.own_headers() {
-                headers.set(name, text.as_bytes());
-            }
+        if let Some(value) = preview.and_then(Preview::value) {
+            self.own_headers().for_each(|name| headers.set_value(name, value));
         }
+        let text = preview.map_or("", Preview::as_str);
         let keys = || self.baggage_keys().filter(|_| preview.is_some());
         if carried.is_empty() && keys().next().is_none() {
             return;
         }
-        let mut spliced = Spliced::opening(keys().map(|key| (key, text)));
+        let opening = || Spliced::opening(keys().map(|key| (key, text)));
+        if carried.is_empty()
+            && !headers.has(&BAGGAGE)
+            && let Some(line) = preview.and_then(|p| p.line(self.number, || opening().line))
+        {
+            return headers.set_value(&BAGGAGE, line);
+        }
+        let mut spliced = opening();
         let mut set_here: Vec<Box<[u8]>> = Vec::new();
         headers.visit(&BAGGAGE, &mut |line| {
             spliced.add(line, |member| self.owns(member));

@@ -85,7 +85,7 @@ impl OutboundCall {
             let theirs = if tracked.withheld { None } else { Trail::of(headers) };
             tracked.answered(status, is_unavailable(status, headers), theirs);
         }
-        if self.takes_trail {
+        if self.takes_trail && headers.has_any(std::slice::from_ref(&TRAIL)) {
             headers.remove(&TRAIL);
         }
     }

@@ -88,7 +88,7 @@ async fn in_strict_mode_a_call_outside_any_scope_goes_nowhere() {
     let client = OutboundLayer::new(&strict).routed(&routing).layer(client());
     for url in ["http://fms-map/", &active.url()] {
         let error = client.clone().oneshot(request(url, full("x"))).await.unwrap_err();
-        assert!(error.is::<greenlane_core::Unscoped>(), "{url}: {error}");
+        assert!(error.is::<Unscoped>(), "{url}: {error}");
     }
     assert!(active.arrived().is_empty());
     assert_eq!(strict.counts().unscoped(), 2);
