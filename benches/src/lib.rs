@@ -9,4 +9,21 @@
 pub mod callgrind;
 pub mod case;
 pub mod contenders;
+pub mod figures;
 pub mod hop;
+pub mod plots;
+
+use std::io;
+use std::path::Path;
+
+/// Writes a file to `target/bench`.
+///
+/// # Errors
+///
+/// When it can't be written.
+pub fn write(name: &str, text: &str) -> io::Result<()> {
+    // A bench runs in the folder of its package.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join(name), format!("{text}\n"))
+}

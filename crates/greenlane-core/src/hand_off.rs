@@ -22,7 +22,6 @@ pub use bind::{bind, bind_async, bind_fn};
 pub use envelope::Envelope;
 pub use spawn::{JoinSetExt, spawn, spawn_blocking, spawn_local};
 
-use crate::companion;
 use crate::lane::{Lane, Scope};
 
 /// Keeps futures in a lane.
@@ -99,6 +98,12 @@ impl<F> InScope<F> {
     pub(crate) fn new(scope: Scope, future: F) -> Self {
         Self { scope, future: Some(future) }
     }
+
+    /// The scope, between polls.
+    #[inline]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
 }
 
 impl<F: Future> Future for InScope<F> {
@@ -108,12 +113,7 @@ impl<F: Future> Future for InScope<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
-        let inside = this.scope.enter();
-        // Without a companion the scope isn't even looked at.
-        let entered = companion::is_there().then(|| companion::enter(&Scope::here(), true));
-        let polled = future.poll(cx);
-        drop((entered, inside));
-        polled
+        this.scope.inside(true, || future.poll(cx))
     }
 }
 

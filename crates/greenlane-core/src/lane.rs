@@ -240,22 +240,24 @@ impl Scope {
     /// [`run`](Scope::run) in one, as a service's `call` needs them.
     #[inline]
     pub fn run_made<F: Future>(mut self, make: impl FnOnce() -> F) -> InScope<F> {
-        let entered = companion::is_there().then(|| companion::enter(&self.clone(), false));
-        let inside = self.enter();
-        let future = make();
-        drop((entered, inside));
+        let future = self.inside(false, make);
         InScope::new(self, future)
     }
 
     /// Runs a function in this scope.
     #[inline]
     pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
-        let mut scope = self.clone();
-        let inside = scope.enter();
-        let entered = companion::enter(self, false);
-        let result = function();
-        drop((entered, inside));
-        result
+        self.clone().inside(false, function)
+    }
+
+    /// Runs a function in this scope, which is `polled` or called.
+    #[inline]
+    pub(crate) fn inside<R>(&mut self, polled: bool, function: impl FnOnce() -> R) -> R {
+        let _inside = self.enter();
+        // Without a companion the scope isn't even looked at.
+        let _entered =
+            if companion::is_there() { companion::enter(&Self::here(), polled) } else { None };
+        function()
     }
 
     /// What runs until this is dropped runs in this scope.

@@ -176,10 +176,10 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let mut arrived = ArrivedBy { request: &mut request, connection: &self.connection };
-        let inbound = self.greenlane.extract_from(&mut arrived);
+        let mut inbound = self.greenlane.extract_from(&mut arrived);
         let state = if let Some(rejection) = inbound.rejection() {
             State::Rejected { rejection, inbound: Some(inbound) }
-        } else if let Some(scope) = inbound.scope().cloned() {
+        } else if let Some(scope) = inbound.take_scope() {
             // Some services do their work in `call`, others in the future: the scope is set for both.
             let future = scope.run_made(|| self.inner.call(request));
             State::Scoped { future, inbound: Some(inbound) }
@@ -217,29 +217,32 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut response, inbound) = match this.state.project() {
+        match this.state.project() {
+            StateProj::Scoped { mut future, inbound } => {
+                let mut response = ready!(future.as_mut().poll(cx))?;
+                answer(inbound, &mut response);
+                let scope = future.as_ref().get_ref().scope();
+                Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, Some(scope)))))
+            }
             StateProj::Plain { future } => {
                 let response = ready!(future.poll(cx))?;
-                (response.map(|body| this.bodies.keep(body, None)), None)
-            }
-            StateProj::Scoped { future, inbound } => {
-                let response = ready!(future.poll(cx))?;
-                let inbound = inbound.take();
-                let scope = inbound.as_ref().and_then(InboundCall::scope);
-                (response.map(|body| this.bodies.keep(body, scope)), inbound)
+                Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, None))))
             }
             StateProj::Rejected { rejection, inbound } => {
                 let mut response = Response::new(this.bodies.rejected(*rejection));
                 let status = StatusCode::from_u16(rejection.status());
                 *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-                (response, inbound.take())
+                answer(inbound, &mut response);
+                Poll::Ready(Ok(response))
             }
-        };
-        if let Some(inbound) = inbound {
-            let status = response.status().as_u16();
-            inbound.answered(status, response.headers_mut());
         }
-        Poll::Ready(Ok(response))
+    }
+}
+
+#[inline]
+fn answer<B>(inbound: &mut Option<InboundCall>, response: &mut Response<B>) {
+    if let Some(inbound) = inbound.take() {
+        inbound.answered(response.status().as_u16(), response.headers_mut());
     }
 }
 

@@ -229,6 +229,12 @@ impl InboundCall {
         self.scope.as_ref()
     }
 
+    /// The [`scope`](InboundCall::scope), for an adapter that keeps it itself from now on.
+    #[inline]
+    pub fn take_scope(&mut self) -> Option<Scope> {
+        self.scope.take()
+    }
+
     /// Set when the request is to be answered without asking the handler.
     #[inline]
     pub fn rejection(&self) -> Option<Rejection> {
