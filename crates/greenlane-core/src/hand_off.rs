@@ -75,7 +75,7 @@ pin_project! {
     #[must_use = "futures do nothing unless they are awaited or spawned"]
     pub struct InScope<F> {
         scope: Scope,
-        // `None` only while it is dropped.
+        // `None` when it has ended.
         #[pin]
         future: Option<F>,
     }
@@ -83,8 +83,8 @@ pin_project! {
     impl<F> PinnedDrop for InScope<F> {
         #[inline]
         fn drop(this: Pin<&mut Self>) {
-            if std::mem::needs_drop::<F>() {
-                let mut this = this.project();
+            let mut this = this.project();
+            if this.future.is_some() {
                 let inside = this.scope.enter();
                 this.future.set(None);
                 drop(inside);
@@ -112,8 +112,15 @@ impl<F: Future> Future for InScope<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(future) = this.future.as_pin_mut() else { return Poll::Pending };
-        this.scope.inside(true, || future.poll(cx))
+        let mut slot = this.future;
+        this.scope.inside(true, || {
+            // It is dropped where it ran.
+            let polled = slot.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx));
+            if polled.is_ready() {
+                slot.set(None);
+            }
+            polled
+        })
     }
 }
 

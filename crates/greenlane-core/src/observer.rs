@@ -85,7 +85,7 @@ impl Observers {
     }
 
     #[inline]
-    fn are_there(&self) -> bool {
+    pub(crate) fn are_there(&self) -> bool {
         self.0.get().is_some()
     }
 

@@ -174,7 +174,13 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        if let Some(scope) = self.greenlane.scope_of_nothing(request.headers()) {
+            let future = scope.run_made(|| self.inner.call(request));
+            let state = State::Scoped { future, inbound: None };
+            return InboundFuture { state, bodies: self.bodies.clone() };
+        }
         let mut arrived = ArrivedBy { request: &mut request, connection: &self.connection };
         let mut inbound = self.greenlane.extract_from(&mut arrived);
         let state = if let Some(rejection) = inbound.rejection() {

@@ -78,7 +78,7 @@ impl OutboundLayer {
         service: Option<&str>,
     ) -> Result<OutboundCall, Unscoped> {
         let attempt = extensions.get::<Attempts>().map_or(1, Attempts::start);
-        let host = uri.host().or(self.host.as_deref());
+        let host = host_of(uri).or(self.host.as_deref());
         let peer = self.peer.as_deref().or(service);
         let destination = Destination::host(host).peer(peer).attempt(attempt);
         let mut inject = || self.greenlane.inject(&destination, headers);
@@ -86,6 +86,15 @@ impl OutboundLayer {
             Some(HandedOff(envelope)) => envelope.run_sync(|()| inject()),
             None => inject(),
         }
+    }
+}
+
+/// [`Uri::host`], with a short way for authorities that are a host and perhaps a port.
+fn host_of(uri: &Uri) -> Option<&str> {
+    let authority = uri.authority()?.as_str();
+    match authority.bytes().position(|b| matches!(b, b':' | b'@' | b'[')) {
+        None => Some(authority),
+        Some(_) => uri.host(),
     }
 }
 

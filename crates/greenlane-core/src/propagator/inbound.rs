@@ -62,24 +62,12 @@ impl Greenlane {
 
     /// Takes a request in: reads the wires, decides who may enter, and takes off the headers what
     /// must not be handed on.
-    #[inline]
     pub fn extract_from<A: Arrival>(&self, request: &mut A) -> InboundCall {
         let inner = &*self.0;
-        let named = || companion::is_there() && companion::named(self).is_some();
-        if !inner.is_plain || inner.wires.have_lines(request) || named() {
-            return self.take_in(request);
+        if let Some(scope) = self.extract_nothing(request) {
+            let watch = Watch::begin(self, &Lane::ACTIVE, false);
+            return InboundCall { watch, ..InboundCall::plain(Some(scope)) };
         }
-        // Nearly every request: there is nothing to decide.
-        let nested = Scope::look(|scope| scope.and_then(Scope::handle) == Some(inner.number));
-        if nested {
-            return InboundCall::plain(None);
-        }
-        let watch = Watch::begin(self, &Lane::ACTIVE, false);
-        InboundCall { watch, ..InboundCall::plain(Some(self.bare_scope(Lane::ACTIVE, false))) }
-    }
-
-    fn take_in<A: Arrival>(&self, request: &mut A) -> InboundCall {
-        let inner = &*self.0;
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
             return InboundCall::plain(Some(self.bare_scope(Lane::ACTIVE, false)));
@@ -112,6 +100,29 @@ impl Greenlane {
             inner.wires.strip(request, &inner.counters);
         }
         self.enter(admitted, barred, request)
+    }
+
+    /// The scope of a request that says nothing of a preview, where there is nothing to decide and nothing will be put on its
+    /// answer. `None` where [`extract_from`](Greenlane::extract_from) has to be asked.
+    #[inline]
+    fn extract_nothing(&self, headers: &impl HeaderSource) -> Option<Scope> {
+        let inner = &*self.0;
+        let named = || companion::is_there() && companion::named(self).is_some();
+        if !inner.is_plain || inner.wires.have_lines(headers) || named() {
+            return None;
+        }
+        let nested = Scope::look(|scope| scope.and_then(Scope::handle) == Some(inner.number));
+        (!nested).then(|| self.bare_scope(Lane::ACTIVE, false))
+    }
+
+    /// [`extract_from`](Greenlane::extract_from) for nearly every request: one that says nothing of a preview, at an instance
+    /// where there is nothing to decide and nobody is told of its end. Nothing is to be put on its answer. `None` where
+    /// `extract_from` has to be asked.
+    ///
+    /// For adapters that would move an [`InboundCall`] about with every request.
+    #[inline]
+    pub fn scope_of_nothing(&self, headers: &impl HeaderSource) -> Option<Scope> {
+        if self.0.observers.are_there() { None } else { self.extract_nothing(headers) }
     }
 
     /// Takes everything of ours off a request; at the edge also what proves who may enter, and what others
@@ -165,6 +176,8 @@ impl Greenlane {
             return InboundCall { scope, answer, rejection, watch };
         }
         let wants = !lane.is_active();
+        // Only hops are logged with it, and only the trail has hops.
+        let logs = wants && inner.trail;
         let request = Arc::new(RequestScope {
             greenlane: self.clone(),
             lane,
@@ -172,7 +185,7 @@ impl Greenlane {
             barred,
             shown,
             recorder: (wants && inner.trail).then(Recorder::default),
-            traced: Traced::new(wants.then(|| TraceId::named_by(request)).flatten()),
+            traced: Traced::new(logs.then(|| TraceId::named_by(request)).flatten()),
         });
         let lane = request.lane.clone();
         let scope = Some(Scope(Kind::Request { lane, request: request.clone() }));

@@ -61,6 +61,9 @@ fn folded(name: &str) -> impl Iterator<Item = String> + use<> {
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>), and so does hyper's own client on HTTP/2. Other
 /// options stay.
 pub(crate) fn keep_from_connection(headers: &mut impl HeaderSink, ours: impl Fn(&str) -> bool) {
+    if !headers.has(&CONNECTION) {
+        return;
+    }
     let is_ours = |option: &&[u8]| std::str::from_utf8(trim(option)).is_ok_and(&ours);
     let mut found = false;
     headers.visit(&CONNECTION, &mut |line| {
