@@ -256,7 +256,11 @@ impl HeaderSource for http::HeaderMap {
     #[inline]
     fn has_any(&self, names: &[HeaderName]) -> bool {
         if self.len() <= A_FEW {
-            self.keys().any(|key| names.iter().any(|name| name.http == *key))
+            // Most differ in their length.
+            self.keys().any(|key| {
+                let len = key.as_str().len();
+                names.iter().any(|name| name.text.len() == len && name.http == *key)
+            })
         } else {
             names.iter().any(|name| self.contains_key(&name.http))
         }

@@ -11,7 +11,7 @@ pub(crate) use wires::{Reading, Seen, Wires};
 use crate::admission::Reason;
 use crate::baggage::{members, trim};
 use crate::carrier::{BAGGAGE, HeaderName, HeaderSource, TRACESTATE};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, PreviewError};
 use crate::memo::Memo;
 use crate::preview::Preview;
 
@@ -153,6 +153,11 @@ impl Wire {
             }),
             Kind::Baggage(key) => headers.visit(&BAGGAGE, &mut |line| {
                 lines = true;
+                // As we write it where there is nothing else.
+                let name = line.strip_prefix(key.as_bytes()).and_then(|l| l.strip_prefix(b"="));
+                if let Some(preview) = name.and_then(|name| known.get(name)) {
+                    return values.say(Ok(preview));
+                }
                 // Cheaper than parsing. Most lines have nothing for us, or ours first as it was written.
                 let plain = memchr(b'%', line).is_none();
                 if plain && memmem::find(line, key.as_bytes()).is_none() {
@@ -226,7 +231,10 @@ impl Values<'_> {
         if value.is_empty() {
             return;
         }
-        let preview = self.known.get(value).map_or_else(|| Preview::from_bytes(value), Ok);
+        self.say(self.known.get(value).map_or_else(|| Preview::from_bytes(value), Ok));
+    }
+
+    fn say(&mut self, preview: Result<Preview, PreviewError>) {
         self.said = Some(match (self.said.take(), preview) {
             (_, Err(_)) | (Some(Err(Reason::Malformed)), _) => Err(Reason::Malformed),
             (None, Ok(preview)) => Ok(preview),

@@ -176,8 +176,8 @@ impl Greenlane {
             return InboundCall { scope, answer, rejection, watch };
         }
         let wants = !lane.is_active();
-        // Only hops are logged with it, and only the trail has hops.
-        let logs = wants && inner.trail;
+        // Hops are logged with it, and only the trail has hops; bridges tell a request's spans by it.
+        let logs = wants && (inner.trail || companion::is_there());
         let request = Arc::new(RequestScope {
             greenlane: self.clone(),
             lane,
@@ -201,13 +201,16 @@ impl Greenlane {
     /// Two inbounds of the same handle around one handler are one. A request that a handler makes
     /// of the same service in process, in another lane, is one of its own.
     fn is_nested(&self, reading: &Reading) -> bool {
-        Scope::current().is_some_and(|scope| {
+        Scope::look(|scope| {
+            let Some(scope) = scope.filter(|scope| scope.handle() == Some(self.0.number)) else {
+                return false;
+            };
             let same_lane = match reading {
                 Reading::Absent => true,
                 Reading::Preview(preview) => scope.lane().preview() == Some(preview),
                 Reading::Bad(_) => false,
             };
-            scope.handle() == Some(self.0.number) && (same_lane || self.0.admission.is_edge())
+            same_lane || self.0.admission.is_edge()
         })
     }
 
