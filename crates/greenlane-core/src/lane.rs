@@ -125,7 +125,7 @@ impl Scope {
     /// Greenlane was never told).
     #[inline]
     pub fn current() -> Option<Self> {
-        Self::look(|scope| scope.cloned())
+        Self::look(|scope| Some(scope?.clone()))
     }
 
     /// Looks at the scope this code runs in. Not with what users wrote: it is borrowed meanwhile.

@@ -116,7 +116,7 @@ impl Recorder {
         for call in &mut calls.slots {
             match call {
                 Call::Pending(hop) | Call::Settled(hop) => {
-                    trail.hops.push(hop.clone().below(deeper))
+                    trail.hops.push(hop.clone().below(deeper));
                 }
                 Call::Answered(answered) => trail.append(std::mem::take(answered), deeper),
             }
