@@ -242,7 +242,9 @@ pub trait HeaderSink: HeaderSource {
 impl HeaderSource for http::HeaderMap {
     fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
         if self.len() <= A_FEW {
-            self.iter().filter(|(key, _)| name.http == **key).for_each(|(_, v)| line(v.as_bytes()));
+            let is_it =
+                |key: &http::HeaderName| key.as_str().len() == name.text.len() && name.http == *key;
+            self.iter().filter(|(key, _)| is_it(key)).for_each(|(_, value)| line(value.as_bytes()));
         } else {
             self.get_all(&name.http).into_iter().for_each(|value| line(value.as_bytes()));
         }

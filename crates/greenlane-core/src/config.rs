@@ -21,9 +21,10 @@ use crate::error::ConfigError;
 use crate::hand_off::InScope;
 use crate::identity::{Identity, Role, RoleFile};
 use crate::lane::{Lane, Scope};
+use crate::memo::Memo;
 use crate::observer::{Observer, Observers};
 use crate::preview::Preview;
-use crate::trail::Served;
+use crate::trail::{Served, Trail};
 use crate::wire::{Wire, Wires};
 
 /// The handle that every adapter takes: one instance's identity, rules and counters. Cheap to
@@ -57,6 +58,8 @@ pub(crate) struct Inner {
     pub(crate) trail: bool,
     pub(crate) hidden: bool,
     pub(crate) hide_wires: bool,
+    /// Trails of callees that were read.
+    pub(crate) trails: Memo<Arc<Trail>>,
     pub(crate) observers: Observers,
     pub(crate) counters: Counters,
     pub(crate) unscoped: Targets,
@@ -225,6 +228,7 @@ impl Inner {
             trail: false,
             hidden: false,
             hide_wires: false,
+            trails: Memo::default(),
             observers: Observers::default(),
             counters: Counters::default(),
             unscoped: Targets::default(),

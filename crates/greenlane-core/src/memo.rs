@@ -29,6 +29,11 @@ impl<T: Clone> Memo<T> {
         known.iter().find(|(bytes, _)| **bytes == *from).map(|(_, value)| value.clone())
     }
 
+    pub(crate) fn has(&self, from: &[u8]) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().any(|(bytes, _)| **bytes == *from)
+    }
+
     pub(crate) fn keep(&self, from: &[u8], value: T) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.iter().any(|(bytes, _)| **bytes == *from) {

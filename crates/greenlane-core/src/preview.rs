@@ -3,10 +3,8 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::carrier::HeaderValue;
 use crate::error::PreviewError;
 
 /// The name of a version of the system under test, such as `release-42`.
@@ -32,12 +30,6 @@ pub struct Preview(Arc<Name>);
 /// One more step behind the `Arc`, so that a `Preview` is one word wide.
 struct Name {
     text: Box<str>,
-    /// For headers.
-    value: OnceLock<Option<HeaderValue>>,
-    /// A line of baggage that has nothing but this preview, by the wires whose keys it has.
-    line: OnceLock<(u64, Option<HeaderValue>)>,
-    /// Whether it stands where the next request looks for it.
-    kept: AtomicBool,
 }
 
 impl Preview {
@@ -62,12 +54,7 @@ impl Preview {
                 || !starts_well(at, byte)
         });
         match (bad, std::str::from_utf8(bytes)) {
-            (None, Ok(text)) => Ok(Self(Arc::new(Name {
-                text: text.into(),
-                value: OnceLock::new(),
-                line: OnceLock::new(),
-                kept: AtomicBool::new(false),
-            }))),
+            (None, Ok(text)) => Ok(Self(Arc::new(Name { text: text.into() }))),
             (bad, _) => Err(PreviewError::bad_byte(bytes, bad.map_or(0, |(at, _)| at))),
         }
     }
@@ -75,23 +62,6 @@ impl Preview {
     /// The name, in the case in which it came.
     pub fn as_str(&self) -> &str {
         &self.0.text
-    }
-
-    /// As it stands in a header.
-    pub(crate) fn value(&self) -> Option<&HeaderValue> {
-        let value = || HeaderValue::new(self.as_str().as_bytes());
-        self.0.value.get_or_init(value).as_ref()
-    }
-
-    /// As it stands in baggage alone, as these wires write it; `None` where other wires had it made.
-    pub(crate) fn line(&self, wires: u64, make: impl FnOnce() -> Vec<u8>) -> Option<&HeaderValue> {
-        let (of, line) = self.0.line.get_or_init(|| (wires, HeaderValue::new(&make())));
-        line.as_ref().filter(|_| *of == wires)
-    }
-
-    /// Whether this is the first to say that it is kept.
-    pub(crate) fn is_new(&self) -> bool {
-        !self.0.kept.load(Ordering::Relaxed) && !self.0.kept.swap(true, Ordering::Relaxed)
     }
 }
 

@@ -3,9 +3,12 @@
 mod boundary;
 mod wires;
 
+use std::sync::Arc;
+
 pub(crate) use boundary::keep_from_connection;
 use memchr::{memchr, memmem};
 use percent_encoding::percent_decode;
+use wires::Known;
 pub(crate) use wires::{Reading, Seen, Wires};
 
 use crate::admission::Reason;
@@ -143,7 +146,7 @@ impl Wire {
     fn read(
         &self,
         headers: &(impl HeaderSource + ?Sized),
-        known: &Memo<Preview>,
+        known: &Memo<Arc<Known>>,
     ) -> (Option<Result<Preview, Reason>>, bool) {
         let (mut values, mut lines) = (Values { said: None, known }, false);
         match &self.0 {
@@ -155,8 +158,8 @@ impl Wire {
                 lines = true;
                 // As we write it where there is nothing else.
                 let name = line.strip_prefix(key.as_bytes()).and_then(|l| l.strip_prefix(b"="));
-                if let Some(preview) = name.and_then(|name| known.get(name)) {
-                    return values.say(Ok(preview));
+                if let Some(known) = name.and_then(|name| known.get(name)) {
+                    return values.say(Ok(known.preview.clone()));
                 }
                 // Cheaper than parsing. Most lines have nothing for us, or ours first as it was written.
                 let plain = memchr(b'%', line).is_none();
@@ -206,7 +209,7 @@ fn first_of_one<'l>(line: &'l [u8], key: &str) -> Option<&'l [u8]> {
 /// The values of one wire become one answer: empty ones are absent, several must agree.
 struct Values<'k> {
     said: Option<Result<Preview, Reason>>,
-    known: &'k Memo<Preview>,
+    known: &'k Memo<Arc<Known>>,
 }
 
 impl Values<'_> {
@@ -231,7 +234,8 @@ impl Values<'_> {
         if value.is_empty() {
             return;
         }
-        self.say(self.known.get(value).map_or_else(|| Preview::from_bytes(value), Ok));
+        let known = self.known.get(value).map(|known| known.preview.clone());
+        self.say(known.map_or_else(|| Preview::from_bytes(value), Ok));
     }
 
     fn say(&mut self, preview: Result<Preview, PreviewError>) {

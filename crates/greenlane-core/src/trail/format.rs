@@ -1,14 +1,13 @@
 //! The trail as text: a list of items with parameters, RFC 9651, sections 3.1 and 4.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sfv::visitor::{
     EntryVisitor, Ignored, InnerListVisitor, ItemVisitor, ListVisitor, ParameterVisitor,
 };
-use sfv::{
-    BareItemFromInput, ItemSerializer, KeyRef, Parser, RefBareItem, StringRef, TokenRef, key_ref,
-};
+use sfv::{BareItemFromInput, KeyRef, Parser};
 
 use super::{Hop, MAX_BYTES, MAX_HOPS, Served, Trail};
 use crate::error::TrailError;
@@ -41,44 +40,82 @@ pub(super) fn render(hops: &[Hop], truncated: &mut bool) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// `None` when a field has characters that the format can't hold.
+/// `None` when a field has characters that the format can't hold. By hand, since a request waits for it: serializing an
+/// item, RFC 9651, section 4.1.3.
 fn write(hop: &Hop, text: &mut String) -> Option<()> {
-    let mut item = ItemSerializer::with_buffer(text).bare_item(name(&hop.service)?);
+    name(&hop.service, text)?;
     if hop.depth > 0 {
-        item = item.parameter(key_ref("d"), hop.depth);
+        number(";d=", hop.depth, text);
     }
-    item = item.parameter(key_ref("served"), TokenRef::from_str(hop.served.as_str()).ok()?);
+    text.push_str(";served=");
+    text.push_str(hop.served.as_str());
     if let Some(version) = &hop.version {
-        item = item.parameter(key_ref("version"), StringRef::from_str(version).ok()?);
+        text.push_str(";version=");
+        string(version, text)?;
     }
     if let Some(role) = hop.role {
-        item = item.parameter(key_ref("role"), TokenRef::from_str(role.as_str()).ok()?);
+        text.push_str(";role=");
+        text.push_str(role.as_str());
     }
     if let Some(status) = hop.status {
-        item = item.parameter(key_ref("status"), status);
+        number(";status=", status, text);
     }
     if hop.attempt > 1 {
-        item = item.parameter(key_ref("attempt"), hop.attempt);
+        number(";attempt=", hop.attempt, text);
     }
     if hop.times > 1 {
-        item = item.parameter(key_ref("n"), hop.times);
+        number(";n=", hop.times, text);
     }
     if let Some(reason) = &hop.reason {
-        item = item.parameter(key_ref("reason"), name(reason)?);
+        text.push_str(";reason=");
+        name(reason, text)?;
     }
     if let Some(wanted) = &hop.wanted {
-        item = item.parameter(key_ref("wanted"), name(wanted.as_str())?);
+        text.push_str(";wanted=");
+        name(wanted.as_str(), text)?;
     }
-    let _: &mut String = item.finish();
     Some(())
 }
 
+fn number(key: &str, number: impl Into<u64>, text: &mut String) {
+    // Writing to a string does not fail.
+    _ = write!(text, "{key}{}", number.into());
+}
+
 /// A Token where it is one, else a String.
-fn name(text: &str) -> Option<RefBareItem<'_>> {
-    match TokenRef::from_str(text) {
-        Ok(token) => Some(token.into()),
-        Err(_) => StringRef::from_str(text).ok().map(Into::into),
+fn name(name: &str, text: &mut String) -> Option<()> {
+    let begins = |b: u8| b.is_ascii_alphabetic() || b == b'*';
+    let goes_on = |b: u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'-' | b'.' | b'_')
+            || b"!#$%&'*+^`|~:/".contains(&b)
+    };
+    if name.bytes().next().is_some_and(begins) && name.bytes().all(goes_on) {
+        text.push_str(name);
+        return Some(());
     }
+    string(name, text)
+}
+
+fn string(string: &str, text: &mut String) -> Option<()> {
+    let (mut fits, mut plain) = (true, true);
+    for byte in string.bytes() {
+        fits &= matches!(byte, b' '..=b'~');
+        plain &= !matches!(byte, b'"' | b'\\');
+    }
+    text.push('"');
+    if plain {
+        text.push_str(string);
+    } else {
+        for character in string.chars() {
+            if matches!(character, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(character);
+        }
+    }
+    text.push('"');
+    fits.then_some(())
 }
 
 pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {

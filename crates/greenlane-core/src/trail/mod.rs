@@ -9,9 +9,11 @@ pub use hop::{Hop, Served};
 pub(crate) use recorder::{Call, Full, Recorder, Slot};
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::carrier::{HeaderName, HeaderSource};
 use crate::error::TrailError;
+use crate::memo::Memo;
 
 /// The response header that holds a trail.
 pub static TRAIL: HeaderName = HeaderName::known("x-preview-trail");
@@ -20,6 +22,8 @@ pub static TRAIL: HeaderName = HeaderName::known("x-preview-trail");
 pub(crate) const MAX_HOPS: usize = 64;
 /// At most so many bytes: nginx's default buffers answer 502 near 4 KiB of response head.
 pub(crate) const MAX_BYTES: usize = 2048;
+/// Longer ones are not kept for the next time: they are hardly ever the same again.
+const MAX_KNOWN: usize = 256;
 
 /// Who answered one request: an RFC 9651 list of hops, in pre-order of the call tree and in the
 /// order in which calls started.
@@ -58,6 +62,10 @@ impl Trail {
     ///
     /// As [`Trail::parse`].
     pub fn of(headers: &(impl HeaderSource + ?Sized)) -> Option<Result<Self, TrailError>> {
+        Self::value(headers).map(|value| Self::parse(&value))
+    }
+
+    fn value(headers: &(impl HeaderSource + ?Sized)) -> Option<Cow<'_, [u8]>> {
         let mut value: Option<Cow<'_, [u8]>> = None;
         headers.visit(&TRAIL, &mut |line| match &mut value {
             // Enough to know that it is too long; a stranger's lines are not gathered for ever.
@@ -65,7 +73,25 @@ impl Trail {
             Some(value) => value.to_mut().extend_from_slice(&[b", ", line].concat()),
             None => value = Some(line.into()),
         });
-        value.map(|value| Self::parse(&value))
+        value
+    }
+
+    /// [`of`](Trail::of), with those that were read before: most answers of a callee are alike.
+    pub(crate) fn of_known(
+        headers: &(impl HeaderSource + ?Sized),
+        known: &Memo<Arc<Self>>,
+    ) -> Option<Result<Arc<Self>, TrailError>> {
+        let value = Self::value(headers)?;
+        if let Some(trail) = known.get(&value) {
+            return Some(Ok(trail));
+        }
+        Some(Self::parse(&value).map(|trail| {
+            let trail = Arc::new(trail);
+            if value.len() <= MAX_KNOWN {
+                known.keep(&value, trail.clone());
+            }
+            trail
+        }))
     }
 
     /// The hops, in order.

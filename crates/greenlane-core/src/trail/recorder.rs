@@ -1,6 +1,6 @@
 //! The calls of one request, gathered until its response head leaves.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Hop, Served, Trail};
 
@@ -28,7 +28,7 @@ pub(crate) enum Call {
     /// The caller's verdict.
     Settled(Hop),
     /// What the callee said.
-    Answered(Trail),
+    Answered(Arc<Trail>),
 }
 
 impl From<Hop> for Call {
@@ -37,8 +37,8 @@ impl From<Hop> for Call {
     }
 }
 
-impl From<Trail> for Call {
-    fn from(trail: Trail) -> Self {
+impl From<Arc<Trail>> for Call {
+    fn from(trail: Arc<Trail>) -> Self {
         Self::Answered(trail)
     }
 }
@@ -96,6 +96,7 @@ impl Recorder {
             Call::Pending(_) | Call::Settled(_) => 1,
             Call::Answered(trail) => {
                 if trail.hops.len() > room {
+                    let trail = Arc::make_mut(trail);
                     trail.hops.truncate(room);
                     trail.truncated = true;
                 }
@@ -118,7 +119,10 @@ impl Recorder {
                 Call::Pending(hop) | Call::Settled(hop) => {
                     trail.hops.push(hop.clone().below(deeper));
                 }
-                Call::Answered(answered) => trail.append(std::mem::take(answered), deeper),
+                Call::Answered(answered) => {
+                    trail.hops.extend(answered.hops.iter().map(|hop| hop.clone().below(deeper)));
+                    trail.truncated |= answered.truncated;
+                }
             }
         }
     }

@@ -147,13 +147,13 @@ fn calls_stand_in_the_order_in_which_they_started() {
     let pending = |name: &str| Hop::of_call(name, Served::Pending);
     let (first, second) =
         (recorder.start(pending("a")).unwrap(), recorder.start(pending("b")).unwrap());
-    recorder.settle(second, Trail::of_hop(hop("b", Served::Active, 0)));
+    recorder.settle(second, hop("b", Served::Active, 0));
     let third = recorder.start(pending("c")).unwrap();
-    recorder.settle(first, Trail::of_hop(hop("a", Served::Preview, 0)));
+    recorder.settle(first, hop("a", Served::Preview, 0));
     let mut trail = Trail::default();
     recorder.close_into(&mut trail, 0);
     assert_eq!(trail.render().unwrap(), "a;served=preview, b;served=active, c;served=pending");
-    recorder.settle(third, Trail::of_hop(hop("c", Served::Active, 0)));
+    recorder.settle(third, hop("c", Served::Active, 0));
     assert_eq!(recorder.pending(third), Some(pending("c")), "it is logged when it ends");
     assert_eq!(recorder.start(pending("d")).unwrap_err(), (Full::Late, pending("d")));
 }
@@ -164,7 +164,7 @@ fn a_request_remembers_only_so_many_calls_and_hops() {
     let many = Trail { hops: vec![hop("x", Served::Active, 0); 64], truncated: false };
     let mut places = 0;
     while let Ok(slot) = recorder.start(Hop::of_call("a", Served::Pending)) {
-        recorder.settle(slot, many.clone());
+        recorder.settle(slot, Arc::new(many.clone()));
         places += 1;
     }
     assert_eq!(places, 256);

@@ -1,11 +1,11 @@
 //! All of a handle's wires: read, written and stripped together.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use super::{Kind, Wire, entries};
 use crate::admission::Reason;
 use crate::baggage::{self, Spliced, members, resembles, trim};
-use crate::carrier::{BAGGAGE, HeaderName, HeaderSink, HeaderSource, TRACESTATE};
+use crate::carrier::{BAGGAGE, HeaderName, HeaderSink, HeaderSource, HeaderValue, TRACESTATE};
 use crate::counters::{Counter, Counters};
 use crate::error::ConfigError;
 use crate::memo::Memo;
@@ -17,10 +17,18 @@ pub(crate) struct Wires {
     pub(crate) all: Vec<Wire>,
     /// The headers they are on, each once.
     pub(super) headers: Vec<HeaderName>,
-    /// Tells them apart from others.
-    number: u64,
     /// Previews that were let in.
-    known: Memo<Preview>,
+    known: Memo<Arc<Known>>,
+}
+
+/// A preview, as it is written again and again.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) preview: Preview,
+    /// In a header of its own.
+    value: HeaderValue,
+    /// In baggage, where there is nothing else.
+    line: HeaderValue,
 }
 
 /// What headers say about the lane.
@@ -56,7 +64,7 @@ impl Seen {
     fn of<'w>(
         wires: impl Iterator<Item = &'w Wire>,
         headers: &(impl HeaderSource + ?Sized),
-        known: &Memo<Preview>,
+        known: &Memo<Arc<Known>>,
     ) -> Self {
         let (mut first, mut conflict, mut lines) = (None, false, false);
         for wire in wires {
@@ -115,9 +123,7 @@ impl Wires {
                 headers.push(name.clone());
             }
         }
-        static NUMBERS: AtomicU64 = AtomicU64::new(1);
-        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Self { all, headers, number, known: Memo::default() }
+        Self { all, headers, known: Memo::default() }
     }
 
     /// Whether this is a header that a lane is read from or written to.
@@ -144,9 +150,23 @@ impl Wires {
 
     /// This preview was let in: the next request finds it as it is.
     pub(crate) fn keep(&self, preview: &Preview) {
-        if preview.is_new() {
-            self.known.keep(preview.as_str().as_bytes(), preview.clone());
+        let name = preview.as_str().as_bytes();
+        if self.known.has(name) {
+            return;
         }
+        let value = HeaderValue::new(name).zip(HeaderValue::new(&self.opening(Some(preview)).line));
+        if let Some((value, line)) = value {
+            let preview = preview.clone();
+            self.known.keep(name, Arc::new(Known { preview, value, line }));
+        }
+    }
+
+    /// A line of baggage that opens with this preview.
+    fn opening(&self, preview: Option<&Preview>) -> Spliced {
+        let own = preview
+            .into_iter()
+            .flat_map(|preview| self.baggage_keys().map(|key| (key, preview.as_str())));
+        Spliced::opening(own)
     }
 
     /// What a request that comes in says.
@@ -168,22 +188,20 @@ impl Wires {
         headers: &mut impl HeaderSink,
         counters: &Counters,
     ) {
-        if let Some(value) = preview.and_then(Preview::value) {
-            self.own_headers().for_each(|name| headers.set_value(name, value));
+        let known = preview.and_then(|preview| self.known.get(preview.as_str().as_bytes()));
+        if let Some(preview) = preview {
+            self.own_headers().for_each(|name| match &known {
+                Some(known) => headers.set_value(name, &known.value),
+                None => headers.set(name, preview.as_str().as_bytes()),
+            });
         }
-        let text = preview.map_or("", Preview::as_str);
-        let keys = || self.baggage_keys().filter(|_| preview.is_some());
-        if carried.is_empty() && keys().next().is_none() {
+        if carried.is_empty() && (preview.is_none() || self.baggage_keys().next().is_none()) {
             return;
         }
-        let opening = || Spliced::opening(keys().map(|key| (key, text)));
-        if carried.is_empty()
-            && !headers.has(&BAGGAGE)
-            && let Some(line) = preview.and_then(|p| p.line(self.number, || opening().line))
-        {
-            return headers.set_value(&BAGGAGE, line);
+        if let Some(known) = known.filter(|_| carried.is_empty() && !headers.has(&BAGGAGE)) {
+            return headers.set_value(&BAGGAGE, &known.line);
         }
-        let mut spliced = opening();
+        let mut spliced = self.opening(preview);
         let mut set_here: Vec<Box<[u8]>> = Vec::new();
         headers.visit(&BAGGAGE, &mut |line| {
             spliced.add(line, |member| self.owns(member));

@@ -82,7 +82,8 @@ impl OutboundCall {
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(tracked) = self.tracked.take() {
             // Whoever was not told has nothing to say.
-            let theirs = if tracked.withheld { None } else { Trail::of(headers) };
+            let known = &tracked.request.greenlane.0.trails;
+            let theirs = if tracked.withheld { None } else { Trail::of_known(headers, known) };
             tracked.answered(status, is_unavailable(status, headers), theirs);
         }
         if self.takes_trail && headers.has_any(std::slice::from_ref(&TRAIL)) {
@@ -119,12 +120,14 @@ impl Tracked {
         self,
         status: u16,
         is_unavailable: bool,
-        theirs: Option<Result<Trail, TrailError>>,
+        theirs: Option<Result<Arc<Trail>, TrailError>>,
     ) {
         let hop = self.hop().status_is(status);
         match theirs {
             Some(Ok(mut trail)) if !trail.hops().is_empty() => {
-                trail.called_as(&hop);
+                if hop.attempt() > 1 || hop.wanted().is_some() {
+                    Arc::make_mut(&mut trail).called_as(&hop);
+                }
                 self.record(trail);
             }
             Some(Err(problem)) => {
