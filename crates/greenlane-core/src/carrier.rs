@@ -242,9 +242,8 @@ pub trait HeaderSink: HeaderSource {
 impl HeaderSource for http::HeaderMap {
     fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
         if self.len() <= A_FEW {
-            let is_it =
-                |key: &http::HeaderName| key.as_str().len() == name.text.len() && name.http == *key;
-            self.iter().filter(|(key, _)| is_it(key)).for_each(|(_, value)| line(value.as_bytes()));
+            let found = self.iter().filter(|(key, _)| name.http == **key);
+            found.for_each(|(_, value)| line(value.as_bytes()));
         } else {
             self.get_all(&name.http).into_iter().for_each(|value| line(value.as_bytes()));
         }
@@ -258,10 +257,14 @@ impl HeaderSource for http::HeaderMap {
     #[inline]
     fn has_any(&self, names: &[HeaderName]) -> bool {
         if self.len() <= A_FEW {
-            // Most differ in their length.
-            self.keys().any(|key| {
-                let len = key.as_str().len();
-                names.iter().any(|name| name.text.len() == len && name.http == *key)
+            self.keys().any(|key| match names {
+                [one] => one.http == *key,
+                [one, other] => one.http == *key || other.http == *key,
+                // Most differ in their length.
+                _ => {
+                    let len = key.as_str().len();
+                    names.iter().any(|name| name.text.len() == len && name.http == *key)
+                }
             })
         } else {
             names.iter().any(|name| self.contains_key(&name.http))
