@@ -1,6 +1,6 @@
 //! What Greenlane costs, beside a hand-written floor and its peers.
 //!
-//! [`hop`] is one hop in memory, for each of the [`contenders`] and each of the [`case`]s. `cargo bench -p benches` runs
+//! [`hop`] is one hop in memory, for each of the [`contenders`] and each of the [`case`]s; [`scale`] is what grows with what. `cargo bench -p benches` runs
 //! everything; `cargo test -p benches` holds what must not get worse.
 
 // A measurement that can't be made has no result.
@@ -12,6 +12,7 @@ pub mod contenders;
 pub mod figures;
 pub mod hop;
 pub mod plots;
+pub mod scale;
 
 use std::io;
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Pictures of the figures.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,42 @@ fn draw(path: &Path, case: &str, bars: &[(&str, f64)]) -> Result<(), Box<dyn Err
         let label = (276 + width.max(1), top + 4);
         root.draw(&Text::new(format!("{number:.0}"), label, ("sans-serif", 14)))?;
     }
+    root.present()?;
+    Ok(())
+}
+
+/// Instructions against how many there are of something, both axes by powers of ten.
+///
+/// # Errors
+///
+/// When the picture can't be written.
+pub fn scale(all: &BTreeMap<&str, Vec<(u32, f64)>>) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(images())?;
+    let path = images().join("scale.svg");
+    let root = SVGBackend::new(&path, (760, 460)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let most = all.values().flatten().map(|(_, count)| *count).fold(1.0, f64::max);
+    let mut chart = ChartBuilder::on(&root)
+        .caption("Instructions, by how many there are", ("sans-serif", 18))
+        .margin(16)
+        .x_label_area_size(32)
+        .y_label_area_size(72)
+        .build_cartesian_2d((1_f64..100_000_f64).log_scale(), (100_f64..most).log_scale())?;
+    chart.configure_mesh().draw()?;
+    for (at, (name, cells)) in all.iter().enumerate() {
+        let color = Palette99::pick(at).to_rgba();
+        let line = cells.iter().map(|(size, count)| (f64::from(*size), *count));
+        chart
+            .draw_series(LineSeries::new(line, color.stroke_width(2)))?
+            .label(*name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE)
+        .border_style(BLACK)
+        .draw()?;
     root.present()?;
     Ok(())
 }

@@ -5,11 +5,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use benches::callgrind;
+use benches::scale::{ALL, Growth};
 
-/// The program as it is released; `None` where there is no valgrind to count with.
-fn cell() -> Option<&'static Path> {
-    static CELL: OnceLock<Option<PathBuf>> = OnceLock::new();
-    CELL.get_or_init(|| {
+/// The programs as they are released; `None` where there is no valgrind to count with.
+fn released() -> Option<&'static Path> {
+    static RELEASED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let released = RELEASED.get_or_init(|| {
         let required =
             std::env::var_os("GREENLANE_INTEROP").is_some_and(|value| value == "require");
         if !callgrind::is_there() {
@@ -19,12 +20,16 @@ fn cell() -> Option<&'static Path> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let target = manifest.join("../target/counted");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--release", "--locked", "--quiet", "-p", "benches", "--bin", "cell"]);
+        build.args(["build", "--release", "--locked", "--quiet", "-p", "benches", "--bins"]);
         let built = build.arg("--target-dir").arg(&target).current_dir(manifest).status().unwrap();
         assert!(built.success());
-        Some(target.join("release/cell"))
-    })
-    .as_deref()
+        Some(target.join("release"))
+    });
+    released.as_deref()
+}
+
+fn cell() -> Option<PathBuf> {
+    Some(released()?.join("cell"))
 }
 
 /// Instructions of one hop, without those of bare.
@@ -42,7 +47,7 @@ fn holds(contender: &str, case: &str, most: f64, of: &str) {
     let Some(cell) = cell() else {
         return skipped();
     };
-    let (ours, theirs) = (instructions(cell, contender, case), instructions(cell, of, case));
+    let (ours, theirs) = (instructions(&cell, contender, case), instructions(&cell, of, case));
     let ratio = ours / theirs;
     assert!(
         ratio <= most,
@@ -76,7 +81,30 @@ fn they_repeat_exactly() {
         return skipped();
     };
     for case in ["absent", "baggage-1"] {
-        let of = || callgrind::instructions(cell, "greenlane-trail", case).unwrap();
+        let of = || callgrind::instructions(&cell, "greenlane-trail", case).unwrap();
         assert!(of() == of(), "{case}");
+    }
+}
+
+/// Each step against the one before: a cost may grow as its input, and what must not grow stays as it is.
+#[test]
+fn nothing_grows_faster_than_its_input() {
+    let Some(released) = released() else {
+        return skipped();
+    };
+    for dimension in ALL {
+        let count = |size| callgrind::scaled(&released.join("scaled"), dimension.name, size);
+        let costs: Vec<_> =
+            dimension.sizes.iter().map(|size| (*size, count(*size).unwrap())).collect();
+        for (before, next) in costs.iter().zip(costs.iter().skip(1)) {
+            let inputs = f64::from(next.0) / f64::from(before.0);
+            let most = match (dimension.growth, dimension.name) {
+                // Those that are known are found as they are, and there are 32 of them.
+                (Growth::None, "previews") => 4.0,
+                (Growth::None, _) => 1.05,
+                (Growth::Linear, _) => inputs * 1.1,
+            };
+            assert!(next.1 <= before.1 * most, "{}: {costs:?}", dimension.name);
+        }
     }
 }
