@@ -2,7 +2,7 @@
 
 mod floor;
 mod metainfo;
-mod opentelemetry;
+pub(crate) mod opentelemetry;
 
 use greenlane_core::Greenlane;
 use greenlane_tower::{InboundLayer, OutboundLayer};

@@ -1,6 +1,7 @@
 //! What Greenlane costs, beside a hand-written floor and its peers.
 //!
-//! [`hop`] is one hop in memory, for each of the [`contenders`] and each of the [`case`]s; [`scale`] is what grows with what. `cargo bench -p benches` runs
+//! [`hop`] is one hop in memory, for each of the [`contenders`] and each of the [`case`]s; [`scale`] is what grows with
+//! what; [`servers`] are asked over loopback. `cargo bench -p benches` runs
 //! everything; `cargo test -p benches` holds what must not get worse.
 
 // A measurement that can't be made has no result.
@@ -13,6 +14,7 @@ pub mod figures;
 pub mod hop;
 pub mod plots;
 pub mod scale;
+pub mod servers;
 
 use std::io;
 use std::path::Path;

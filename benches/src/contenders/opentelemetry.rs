@@ -20,13 +20,13 @@ pub(super) fn baggage_alone() {
 }
 
 /// Spans by `tracing`.
-pub(super) fn with_spans() {
+pub(crate) fn with_spans() {
     let layer = tracing_opentelemetry::layer().with_tracer(with_a_tracer().tracer("benches"));
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
 }
 
 /// Spans by OpenTelemetry's own tracer.
-pub(super) fn with_a_tracer() -> SdkTracerProvider {
+pub(crate) fn with_a_tracer() -> SdkTracerProvider {
     global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
         Box::new(TraceContextPropagator::new()),
         Box::new(BaggagePropagator::new()),

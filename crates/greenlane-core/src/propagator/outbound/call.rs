@@ -56,14 +56,14 @@ impl OutboundCall {
     }
 
     /// Whether the request holds something that egress guards: an adapter that follows redirects
-    /// must not take it to a host that [`Greenlane::may_tell`] refuses.
+    /// must not take it to a host that [`Greenlane::may_tell`](crate::Greenlane::may_tell) refuses.
     #[inline]
     pub fn told(&self) -> bool {
         self.told == Telling::Done
     }
 
     /// Whether egress kept something back: an adapter that follows redirects must ask again where one
-    /// leads to a host that [`Greenlane::may_tell`] allows.
+    /// leads to a host that [`Greenlane::may_tell`](crate::Greenlane::may_tell) allows.
     pub fn withheld(&self) -> bool {
         self.told == Telling::Withheld
     }

@@ -1,0 +1,11 @@
+//! `served FRAMEWORK WIRING` serves until its standard input ends, and tells its port.
+
+#![allow(clippy::expect_used)]
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [framework, wiring] = arguments.as_slice() else {
+        return Err("served FRAMEWORK WIRING".into());
+    };
+    benches::servers::serve(framework, wiring)
+}
