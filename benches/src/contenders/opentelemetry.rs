@@ -11,7 +11,10 @@ use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tower::{Layer, Service};
+use tracing::Level;
 use tracing_opentelemetry_instrumentation_sdk as sdk;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 
 /// Baggage, and no spans.
@@ -22,6 +25,9 @@ pub(super) fn baggage_alone() {
 /// Spans by `tracing`.
 pub(crate) fn with_spans() {
     let layer = tracing_opentelemetry::layer().with_tracer(with_a_tracer().tracer("benches"));
+    // As its documentation has it. Without, each frame of HTTP/2 would be a span.
+    let named = Targets::new().with_default(Level::INFO).with_target("otel::tracing", Level::TRACE);
+    let layer = layer.with_filter(named);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).unwrap();
 }
 
