@@ -81,7 +81,13 @@ pub(crate) enum Kind {
     /// never takes what it finds there for its own.
     Unscoped,
     Background(Apart),
-    /// A lane and nothing else to hold, as nearly every request. No allocation.
+    /// A request without a preview and with nothing to hold, as nearly every one. It is not even dropped.
+    Plain {
+        handle: u64,
+        /// See [`Apart`].
+        barred: bool,
+    },
+    /// A lane and nothing else to hold. No allocation.
     Bare {
         lane: Lane,
         handle: u64,
@@ -103,12 +109,6 @@ pub(crate) struct Apart {
     /// The request named a preview that was not let in, or that did not decide: no other preview than the
     /// scope's own is believed.
     barred: bool,
-}
-
-impl Apart {
-    pub(crate) fn barred(barred: bool) -> Self {
-        Self { from: Lane::ACTIVE, barred }
-    }
 }
 
 thread_local! {
@@ -159,7 +159,9 @@ impl Scope {
         let apart = self.apart();
         Self(match self.0 {
             Kind::Unscoped | Kind::Background(_) => Kind::Bare { lane, handle: 0, apart },
-            Kind::Bare { handle, .. } => Kind::Bare { lane, handle, apart },
+            Kind::Plain { handle, .. } | Kind::Bare { handle, .. } => {
+                Kind::Bare { lane, handle, apart }
+            }
             Kind::Request { request, .. } => Kind::Request { lane, request },
         })
     }
@@ -173,6 +175,7 @@ impl Scope {
     fn said(&self) -> (&Lane, bool) {
         match &self.0 {
             Kind::Unscoped => (&ACTIVE, false),
+            Kind::Plain { barred, .. } => (&ACTIVE, *barred),
             Kind::Background(apart) | Kind::Bare { apart, .. } => (&apart.from, apart.barred),
             Kind::Request { request, .. } => (&request.lane, request.barred),
         }
@@ -186,7 +189,7 @@ impl Scope {
     #[inline]
     fn lane_ref(&self) -> &Lane {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) => &ACTIVE,
+            Kind::Unscoped | Kind::Background(_) | Kind::Plain { .. } => &ACTIVE,
             Kind::Bare { lane, .. } | Kind::Request { lane, .. } => lane,
         }
     }
@@ -206,7 +209,7 @@ impl Scope {
     #[inline]
     pub fn is_plain(&self) -> bool {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) => true,
+            Kind::Unscoped | Kind::Background(_) | Kind::Plain { .. } => true,
             Kind::Bare { lane, .. } => lane.is_active(),
             Kind::Request { .. } => false,
         }
@@ -215,12 +218,7 @@ impl Scope {
     /// Whether it is a request's that asked for no preview and has nothing else to hold, and that nothing was kept out of.
     #[inline]
     pub(crate) fn is_bare(&self) -> bool {
-        match &self.0 {
-            Kind::Bare { lane, apart, .. } => {
-                lane.is_active() && apart.from.is_active() && !apart.barred
-            }
-            _ => false,
-        }
+        matches!(self.0, Kind::Plain { barred: false, .. })
     }
 
     /// Whether a response body has to be kept in this scope. What is at hand already, as good as always
@@ -297,7 +295,7 @@ impl Scope {
     pub(crate) fn handle(&self) -> Option<u64> {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => None,
-            Kind::Bare { handle, .. } => Some(*handle),
+            Kind::Plain { handle, .. } | Kind::Bare { handle, .. } => Some(*handle),
             Kind::Request { request, .. } => Some(request.greenlane.0.number),
         }
     }
@@ -333,7 +331,7 @@ impl fmt::Debug for Scope {
         match &self.0 {
             Kind::Unscoped => f.write_str("Scope(unscoped)"),
             Kind::Background(_) => f.write_str("Scope(background)"),
-            Kind::Bare { lane, .. } | Kind::Request { lane, .. } => write!(f, "Scope({lane})"),
+            _ => write!(f, "Scope({})", self.lane_ref()),
         }
     }
 }

@@ -174,13 +174,23 @@ where
         self.inner.poll_ready(cx)
     }
 
-    #[inline]
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        if let Some(scope) = self.greenlane.scope_of_nothing(request.headers()) {
-            let future = scope.run_made(|| self.inner.call(request));
-            let state = State::Scoped { future, inbound: None };
-            return InboundFuture { state, bodies: self.bodies.clone() };
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        match self.greenlane.scope_of_nothing(request.headers()) {
+            Some(scope) => {
+                let future = scope.run_made(|| self.inner.call(request));
+                let state = State::Scoped { future, inbound: None };
+                InboundFuture { state, bodies: self.bodies.clone() }
+            }
+            None => self.take_in(request),
         }
+    }
+}
+
+impl<S, K: Clone> Inbound<S, K> {
+    fn take_in<ReqBody>(&mut self, mut request: Request<ReqBody>) -> InboundFuture<S::Future, K>
+    where
+        S: Service<Request<ReqBody>>,
+    {
         let mut arrived = ArrivedBy { request: &mut request, connection: &self.connection };
         let mut inbound = self.greenlane.extract_from(&mut arrived);
         let state = if let Some(rejection) = inbound.rejection() {

@@ -11,7 +11,7 @@ use crate::carrier::{
 use crate::companion;
 use crate::config::Greenlane;
 use crate::counters::Counter;
-use crate::lane::{Apart, Kind, Lane, Scope};
+use crate::lane::{Kind, Lane, Scope};
 use crate::observer::Watch;
 use crate::preview::Preview;
 use crate::trace::{TraceId, Traced};
@@ -70,7 +70,7 @@ impl Greenlane {
         }
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
-            return InboundCall::plain(Some(self.bare_scope(Lane::ACTIVE, false)));
+            return InboundCall::plain(Some(self.plain_scope(false)));
         }
         let mut seen = inner.wires.read(request);
         let named = self.named(&seen.reading, request);
@@ -112,7 +112,7 @@ impl Greenlane {
             return None;
         }
         let nested = Scope::look(|scope| scope.and_then(Scope::handle) == Some(inner.number));
-        (!nested).then(|| self.bare_scope(Lane::ACTIVE, false))
+        (!nested).then(|| self.plain_scope(false))
     }
 
     /// [`extract_from`](Greenlane::extract_from) for nearly every request: one that says nothing of a preview, at an instance
@@ -172,7 +172,7 @@ impl Greenlane {
         let watch = Watch::begin(self, &lane, matches!(answer, Answer::Refused(_)));
         if lane.is_active() && carried.is_empty() {
             // Nearly every request: nothing is allocated.
-            let scope = Some(self.bare_scope(lane, barred));
+            let scope = Some(self.plain_scope(barred));
             return InboundCall { scope, answer, rejection, watch };
         }
         let wants = !lane.is_active();
@@ -194,8 +194,8 @@ impl Greenlane {
     }
 
     #[inline]
-    fn bare_scope(&self, lane: Lane, barred: bool) -> Scope {
-        Scope(Kind::Bare { lane, handle: self.0.number, apart: Apart::barred(barred) })
+    fn plain_scope(&self, barred: bool) -> Scope {
+        Scope(Kind::Plain { handle: self.0.number, barred })
     }
 
     /// Two inbounds of the same handle around one handler are one. A request that a handler makes
