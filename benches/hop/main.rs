@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout)]
 
 use std::error::Error;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -11,7 +11,7 @@ use benches::case::Case;
 use benches::figures::{Cell, Figures};
 use benches::{callgrind, contenders};
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 const CELL: &str = env!("CARGO_BIN_EXE_cell");
 const COUNTED: &str = env!("CARGO_BIN_EXE_counted");
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut figures = Figures::default();
     let counts = callgrind::is_there();
     let steps = settings.rounds * Case::ALL.len() + names.len() * (1 + Case::ALL.len());
-    let progress = bar(steps as u64);
+    let progress = benches::progress(steps as u64);
     progress.set_message("times");
     times(&settings, &names, &mut figures, &progress)?;
     progress.set_message("allocations");
@@ -87,14 +87,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         benches::plots::hop(&figures)?;
     }
     Ok(())
-}
-
-fn bar(steps: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3}% {msg}, {eta} to go");
-    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// A contender that is asked again and again.

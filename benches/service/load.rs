@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use benches::servers::PATH;
 use bytes::Bytes;
-use http::{Request, Uri};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Serialize;
@@ -55,45 +56,19 @@ impl Service {
     pub(crate) async fn round(&self, preview: bool, time: Duration) -> Result<Round> {
         let (began, before) = (Instant::now(), self.on_processor()?);
         let mut askers = JoinSet::new();
-        if self.http2 {
-            let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-            stream.set_nodelay(true)?;
-            let (sender, connection) =
-                http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
-            tokio::spawn(connection);
-            for _ in 0..ASKERS {
-                let (mut sender, request) = (sender.clone(), self.request(preview)?);
-                askers.spawn(async move {
-                    let mut took = Vec::new();
-                    while began.elapsed() < time {
-                        let asked = Instant::now();
-                        let answer = sender.send_request(request.clone()).await?;
-                        assert_eq!(answer.status(), 200);
-                        answer.into_body().collect().await?;
-                        took.push(asked.elapsed());
-                    }
-                    Ok::<_, hyper::Error>(took)
-                });
-            }
-        } else {
-            for _ in 0..ASKERS {
-                let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-                stream.set_nodelay(true)?;
-                let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-                tokio::spawn(connection);
-                let request = self.request(preview)?;
-                askers.spawn(async move {
-                    let mut took = Vec::new();
-                    while began.elapsed() < time {
-                        let asked = Instant::now();
-                        let answer = sender.send_request(request.clone()).await?;
-                        assert_eq!(answer.status(), 200);
-                        answer.into_body().collect().await?;
-                        took.push(asked.elapsed());
-                    }
-                    Ok::<_, hyper::Error>(took)
-                });
-            }
+        for mut asker in self.askers().await? {
+            let request = self.request(preview)?;
+            askers.spawn(async move {
+                let mut took = Vec::new();
+                while began.elapsed() < time {
+                    let asked = Instant::now();
+                    let answer = asker.ask(request.clone()).await?;
+                    assert_eq!(answer.status(), 200);
+                    answer.into_body().collect().await?;
+                    took.push(asked.elapsed());
+                }
+                Ok::<_, hyper::Error>(took)
+            });
         }
         let mut took = Vec::new();
         while let Some(asker) = askers.join_next().await {
@@ -113,6 +88,26 @@ impl Service {
             p999: percentile(0.999),
             cpu: cpu / count,
         })
+    }
+
+    /// With a connection each, or with one of HTTP/2 for all.
+    async fn askers(&self) -> Result<Vec<Asker>> {
+        let mut askers = Vec::new();
+        while askers.len() < ASKERS {
+            let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            stream.set_nodelay(true)?;
+            let stream = TokioIo::new(stream);
+            if self.http2 {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
+                tokio::spawn(connection);
+                askers.resize_with(ASKERS, || Asker::Http2(sender.clone()));
+            } else {
+                let (sender, connection) = http1::handshake(stream).await?;
+                tokio::spawn(connection);
+                askers.push(Asker::Http1(sender));
+            }
+        }
+        Ok(askers)
     }
 
     fn request(&self, preview: bool) -> Result<Request<Full<Bytes>>> {
@@ -147,6 +142,20 @@ impl Service {
                 text.split(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0);
         }
         Ok(nanoseconds / 1000.0)
+    }
+}
+
+enum Asker {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Asker {
+    async fn ask(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>> {
+        match self {
+            Self::Http1(sender) => sender.send_request(request).await,
+            Self::Http2(sender) => sender.send_request(request).await,
+        }
     }
 }
 

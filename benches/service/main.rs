@@ -6,12 +6,10 @@ mod load;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use benches::servers::{FRAMEWORKS, WIRINGS};
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use load::{Round, Service};
@@ -74,7 +72,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let settings = Settings::parse();
     let time = Duration::from_millis(settings.milliseconds);
     let steps = FRAMEWORKS.len() * 2 * settings.rounds as usize;
-    let progress = bar(steps as u64);
+    let progress = benches::progress(steps as u64);
     let (mut all, mut bare_rounds) = (All::new(), Vec::new());
     for framework in FRAMEWORKS {
         let services = WIRINGS.map(|wiring| Service::start(framework, wiring));
@@ -148,12 +146,4 @@ fn table(all: &All) {
             }
         }
     }
-}
-
-fn bar(steps: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {percent:>3}% {msg}, {eta} to go");
-    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -16,8 +16,10 @@ pub mod plots;
 pub mod scale;
 pub mod servers;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Writes a file to `target/bench`.
 ///
@@ -29,4 +31,13 @@ pub fn write(name: &str, text: &str) -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join(name), format!("{text}\n"))
+}
+
+/// A bar on terminals.
+pub fn progress(steps: u64) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3}% {msg}, {eta} to go");
+    ProgressBar::new(steps).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
