@@ -243,7 +243,7 @@ impl Builder {
             name.parse::<Preview>()
                 .map_err(|error| ConfigError::new("serves", name, error, accepted))
         });
-        let serves = serves.collect::<Result<_, _>>()?;
+        let serves: Vec<Preview> = serves.collect::<Result<_, _>>()?;
         if let (Some(role), Some(file)) = (self.role, &self.role_file) {
             let problem = format!("the role file {} is set too", file.display());
             return Err(ConfigError::new("role", role.as_str(), problem, "one of the two"));
@@ -255,6 +255,8 @@ impl Builder {
         let header = self.header.as_deref().map(Wire::header).transpose()?;
         let baggage = self.baggage_key.as_deref().map(Wire::baggage).transpose()?;
         let wires = Wires::new(header.into_iter().chain(baggage).chain(self.wires))?;
+        // Its own previews are those that it is asked for.
+        identity.serves.iter().for_each(|preview| wires.keep(preview));
         let carry = self.carry.iter().map(|name| {
             let name = HeaderName::new(name).map_err(|error| error.of("carry"))?;
             wires.free(&name)?;

@@ -84,7 +84,7 @@ impl OutboundCall {
             // Whoever was not told has nothing to say.
             let known = &tracked.request.greenlane.0.trails;
             let theirs = if tracked.withheld { None } else { Trail::of_known(headers, known) };
-            tracked.answered(status, is_unavailable(status, headers), theirs);
+            tracked.answered(status, || is_unavailable(status, headers), theirs);
         }
         if self.takes_trail && headers.has_any(std::slice::from_ref(&TRAIL)) {
             headers.remove(&TRAIL);
@@ -119,7 +119,7 @@ impl Tracked {
     fn answered(
         self,
         status: u16,
-        is_unavailable: bool,
+        is_unavailable: impl FnOnce() -> bool,
         theirs: Option<Result<Arc<Trail>, TrailError>>,
     ) {
         let hop = self.hop().status_is(status);
@@ -136,7 +136,7 @@ impl Tracked {
                 tracing::debug!(service, %problem, "greenlane: a trail that can't be read");
                 self.settle_with(hop.serves(Served::Opaque).reason_is("bad-trail"));
             }
-            _ if is_unavailable => self.settle_with(hop.serves(Served::Unavailable)),
+            _ if is_unavailable() => self.settle_with(hop.serves(Served::Unavailable)),
             _ => self.settle_with(hop.serves(Served::Opaque)),
         }
     }
