@@ -74,10 +74,12 @@ pub fn scale(all: &BTreeMap<&str, Vec<(u32, f64)>>) -> Result<(), Box<dyn Error>
     let mut chart = ChartBuilder::on(&root)
         .caption("Instructions, by how many there are", ("sans-serif", 18))
         .margin(16)
+        .margin_right(48)
         .x_label_area_size(32)
         .y_label_area_size(72)
         .build_cartesian_2d((1_f64..100_000_f64).log_scale(), (100_f64..most).log_scale())?;
-    chart.configure_mesh().draw()?;
+    let whole = |number: &f64| format!("{number:.0}");
+    chart.configure_mesh().x_label_formatter(&whole).y_label_formatter(&whole).draw()?;
     for (at, (name, cells)) in all.iter().enumerate() {
         let color = Palette99::pick(at).to_rgba();
         let line = cells.iter().map(|(size, count)| (f64::from(*size), *count));
