@@ -43,8 +43,8 @@ pub(crate) struct Inner {
     /// Tells handles apart, also after one is gone.
     pub(crate) number: u64,
     pub(crate) enabled: bool,
-    /// Nothing is to be done with a request that has no line of a wire.
-    pub(crate) is_plain: bool,
+    /// Only a line of a wire makes a difference to a request.
+    pub(crate) only_wires: bool,
     pub(crate) identity: Identity,
     pub(crate) wires: Wires,
     pub(crate) admission: Admission,
@@ -214,7 +214,7 @@ impl Inner {
         Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             enabled: false,
-            is_plain: false,
+            only_wires: false,
             identity,
             wires,
             admission: Admission::Inside,

@@ -103,6 +103,11 @@ impl Egress {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn knows(&self, host: &str) -> bool {
+        self.known.has(host.as_bytes())
+    }
+
     fn judge(&self, host: &str) -> bool {
         match parse(host) {
             None => false,

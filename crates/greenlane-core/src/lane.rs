@@ -82,7 +82,7 @@ pub(crate) enum Kind {
     Unscoped,
     Background(Apart),
     /// A request without a preview and with nothing to hold, as nearly every one. It is not even dropped.
-    Plain {
+    Nothing {
         handle: u64,
         /// See [`Apart`].
         barred: bool,
@@ -159,7 +159,7 @@ impl Scope {
         let apart = self.apart();
         Self(match self.0 {
             Kind::Unscoped | Kind::Background(_) => Kind::Bare { lane, handle: 0, apart },
-            Kind::Plain { handle, .. } | Kind::Bare { handle, .. } => {
+            Kind::Nothing { handle, .. } | Kind::Bare { handle, .. } => {
                 Kind::Bare { lane, handle, apart }
             }
             Kind::Request { request, .. } => Kind::Request { lane, request },
@@ -175,7 +175,7 @@ impl Scope {
     fn said(&self) -> (&Lane, bool) {
         match &self.0 {
             Kind::Unscoped => (&ACTIVE, false),
-            Kind::Plain { barred, .. } => (&ACTIVE, *barred),
+            Kind::Nothing { barred, .. } => (&ACTIVE, *barred),
             Kind::Background(apart) | Kind::Bare { apart, .. } => (&apart.from, apart.barred),
             Kind::Request { request, .. } => (&request.lane, request.barred),
         }
@@ -189,7 +189,7 @@ impl Scope {
     #[inline]
     fn lane_ref(&self) -> &Lane {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) | Kind::Plain { .. } => &ACTIVE,
+            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => &ACTIVE,
             Kind::Bare { lane, .. } | Kind::Request { lane, .. } => lane,
         }
     }
@@ -209,7 +209,7 @@ impl Scope {
     #[inline]
     pub fn is_plain(&self) -> bool {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) | Kind::Plain { .. } => true,
+            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => true,
             Kind::Bare { lane, .. } => lane.is_active(),
             Kind::Request { .. } => false,
         }
@@ -217,8 +217,8 @@ impl Scope {
 
     /// Whether it is a request's that asked for no preview and has nothing else to hold, and that nothing was kept out of.
     #[inline]
-    pub(crate) fn is_bare(&self) -> bool {
-        matches!(self.0, Kind::Plain { barred: false, .. })
+    pub(crate) fn holds_nothing(&self) -> bool {
+        matches!(self.0, Kind::Nothing { barred: false, .. })
     }
 
     /// Whether a response body has to be kept in this scope. What is at hand already, as good as always
@@ -295,7 +295,7 @@ impl Scope {
     pub(crate) fn handle(&self) -> Option<u64> {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => None,
-            Kind::Plain { handle, .. } | Kind::Bare { handle, .. } => Some(*handle),
+            Kind::Nothing { handle, .. } | Kind::Bare { handle, .. } => Some(*handle),
             Kind::Request { request, .. } => Some(request.greenlane.0.number),
         }
     }

@@ -268,7 +268,7 @@ impl Builder {
         let carries = self.carry_baggage || !self.carry.is_empty();
         Ok(Inner {
             enabled: true,
-            is_plain: !(admission.is_edge() || guard.previews_only || carries),
+            only_wires: !(admission.is_edge() || guard.previews_only || carries),
             admission,
             guard,
             egress,

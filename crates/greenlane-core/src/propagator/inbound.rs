@@ -70,7 +70,7 @@ impl Greenlane {
         }
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
-            return InboundCall::plain(Some(self.plain_scope(false)));
+            return InboundCall::plain(Some(self.nothing_scope(false)));
         }
         let mut seen = inner.wires.read(request);
         let named = self.named(&seen.reading, request);
@@ -108,11 +108,11 @@ impl Greenlane {
     fn extract_nothing(&self, headers: &impl HeaderSource) -> Option<Scope> {
         let inner = &*self.0;
         let named = || companion::is_there() && companion::named(self).is_some();
-        if !inner.is_plain || inner.wires.have_lines(headers) || named() {
+        if !inner.only_wires || inner.wires.have_lines(headers) || named() {
             return None;
         }
         let nested = Scope::look(|scope| scope.and_then(Scope::handle) == Some(inner.number));
-        (!nested).then(|| self.plain_scope(false))
+        (!nested).then(|| self.nothing_scope(false))
     }
 
     /// [`extract_from`](Greenlane::extract_from) for nearly every request: one that says nothing of a preview, at an instance
@@ -172,7 +172,7 @@ impl Greenlane {
         let watch = Watch::begin(self, &lane, matches!(answer, Answer::Refused(_)));
         if lane.is_active() && carried.is_empty() {
             // Nearly every request: nothing is allocated.
-            let scope = Some(self.plain_scope(barred));
+            let scope = Some(self.nothing_scope(barred));
             return InboundCall { scope, answer, rejection, watch };
         }
         let wants = !lane.is_active();
@@ -194,8 +194,8 @@ impl Greenlane {
     }
 
     #[inline]
-    fn plain_scope(&self, barred: bool) -> Scope {
-        Scope(Kind::Plain { handle: self.0.number, barred })
+    fn nothing_scope(&self, barred: bool) -> Scope {
+        Scope(Kind::Nothing { handle: self.0.number, barred })
     }
 
     /// Two inbounds of the same handle around one handler are one. A request that a handler makes

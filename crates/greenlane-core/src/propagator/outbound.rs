@@ -133,7 +133,8 @@ impl Greenlane {
     #[inline]
     pub fn inject_nothing(&self, headers: &(impl HeaderSource + ?Sized)) -> Option<OutboundCall> {
         let inner = &*self.0;
-        let plain = inner.is_plain && Scope::look(|scope| scope.is_some_and(Scope::is_bare));
+        let plain =
+            inner.only_wires && Scope::look(|scope| scope.is_some_and(Scope::holds_nothing));
         (plain && !inner.wires.have_lines(headers)).then(OutboundCall::of_nothing)
     }
 
@@ -286,6 +287,7 @@ impl Greenlane {
             Box::new(hop)
         });
         let withheld = told == Telling::Withheld;
-        Some(Tracked { request: request.clone(), place, withheld })
+        let (greenlane, request) = (self.clone(), request.clone());
+        Some(Tracked { greenlane, request, place, withheld })
     }
 }

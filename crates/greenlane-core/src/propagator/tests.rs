@@ -1,5 +1,6 @@
 mod copies;
 mod edges;
+mod short_ways;
 mod trails;
 
 use http::{HeaderMap, HeaderValue};

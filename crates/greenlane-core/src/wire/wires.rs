@@ -151,7 +151,7 @@ impl Wires {
     /// This preview was let in: the next request finds it as it is.
     pub(crate) fn keep(&self, preview: &Preview) {
         let name = preview.as_str().as_bytes();
-        if self.known.has(name) {
+        if self.know(name) {
             return;
         }
         let value = HeaderValue::new(name).zip(HeaderValue::new(&self.opening(Some(preview)).line));
@@ -159,6 +159,10 @@ impl Wires {
             let preview = preview.clone();
             self.known.keep(name, Arc::new(Known { preview, value, line }));
         }
+    }
+
+    pub(crate) fn know(&self, name: &[u8]) -> bool {
+        self.known.has(name)
     }
 
     /// A line of baggage that opens with this preview.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
 use crate::companion::{self, Sending};
+use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::error::TrailError;
 use crate::lane::Lane;
@@ -37,6 +38,8 @@ pub(super) enum Telling {
 /// What the trail needs to know of a call.
 #[derive(Debug)]
 pub(super) struct Tracked {
+    /// The outbound's, which need not be that of the request.
+    pub(super) greenlane: Greenlane,
     pub(super) request: Arc<RequestScope>,
     /// Where it stands in the request's trail; or the call itself, where there is no place.
     pub(super) place: Result<Slot, Box<Hop>>,
@@ -82,7 +85,7 @@ impl OutboundCall {
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(tracked) = self.tracked.take() {
             // Whoever was not told has nothing to say.
-            let known = &tracked.request.greenlane.0.trails;
+            let known = &tracked.greenlane.0.trails;
             let theirs = if tracked.withheld { None } else { Trail::of_known(headers, known) };
             tracked.answered(status, || is_unavailable(status, headers), theirs);
         }
@@ -131,7 +134,7 @@ impl Tracked {
                 self.record(trail);
             }
             Some(Err(problem)) => {
-                self.request.greenlane.0.counters.add(Counter::BadTrails, 1);
+                self.greenlane.0.counters.add(Counter::BadTrails, 1);
                 let service = hop.service();
                 tracing::debug!(service, %problem, "greenlane: a trail that can't be read");
                 self.settle_with(hop.serves(Served::Opaque).reason_is("bad-trail"));
@@ -149,8 +152,7 @@ impl Tracked {
     fn settle_with(self, hop: Hop) {
         // What egress kept back stays so, whatever became of the call.
         let hop = if self.withheld { self.hop().serves(Served::Withheld) } else { hop };
-        let request = &self.request;
-        log_hop(&request.greenlane, request.traced.id(), &request.lane, &hop);
+        log_hop(&self.greenlane, self.request.traced.id(), &self.request.lane, &hop);
         self.record(hop);
     }
 
