@@ -1,6 +1,7 @@
 //! How a lane is written: a dedicated header, a baggage member, or both.
 
 mod boundary;
+mod reading;
 mod wires;
 
 use std::sync::Arc;
@@ -8,8 +9,9 @@ use std::sync::Arc;
 pub(crate) use boundary::keep_from_connection;
 use memchr::{memchr, memmem};
 use percent_encoding::percent_decode;
+pub(crate) use reading::{Reading, Seen};
 use wires::Known;
-pub(crate) use wires::{Reading, Seen, Wires};
+pub(crate) use wires::Wires;
 
 use crate::admission::Reason;
 use crate::baggage::{members, trim};

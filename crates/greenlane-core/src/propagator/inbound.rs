@@ -1,13 +1,15 @@
 //! The server side of a service.
 
-use std::sync::{Arc, LazyLock};
+mod answer;
+
+use std::sync::Arc;
+
+use answer::{Answer, Refused};
 
 use super::rejection::{NOT_ADMITTED, Rejection};
-use super::{Carried, RequestScope, log_hop};
+use super::{Carried, RequestScope};
 use crate::admission::{Admitted, Arrival, OnlyHeaders};
-use crate::carrier::{
-    CACHE_CONTROL, HeaderSink, HeaderSource, HeaderValue, TARGETED_CACHE_CONTROL,
-};
+use crate::carrier::{HeaderSink, HeaderSource};
 use crate::companion;
 use crate::config::Greenlane;
 use crate::counters::Counter;
@@ -15,7 +17,7 @@ use crate::lane::{Kind, Lane, Scope};
 use crate::observer::Watch;
 use crate::preview::Preview;
 use crate::trace::{TraceId, Traced};
-use crate::trail::{Hop, Recorder, Served, TRAIL, Trail};
+use crate::trail::{Recorder, TRAIL};
 use crate::wire::{Reading, keep_from_connection};
 
 /// A request that was taken in, until its response head leaves.
@@ -29,28 +31,6 @@ pub struct InboundCall {
     answer: Answer,
     rejection: Option<Rejection>,
     watch: Option<Watch>,
-}
-
-/// What the response head gets.
-#[derive(Debug)]
-enum Answer {
-    Nothing,
-    /// The edge shows no trail to those whom no gate let in.
-    NoTrail,
-    Refused(Box<Refused>),
-    Preview(Arc<RequestScope>),
-}
-
-/// For `Cache-Control`.
-static PRIVATE: LazyLock<Option<HeaderValue>> =
-    LazyLock::new(|| HeaderValue::new(b"private, no-store"));
-
-/// What is told of a request that was kept out of its preview.
-#[derive(Debug)]
-struct Refused {
-    greenlane: Greenlane,
-    reason: &'static str,
-    trace_id: Option<TraceId>,
 }
 
 impl Greenlane {
@@ -266,74 +246,5 @@ impl InboundCall {
         if !matches!(self.answer, Answer::Nothing) {
             self.answer.put(headers);
         }
-    }
-}
-
-impl Answer {
-    fn put<H: HeaderSink>(self, headers: &mut H) {
-        match self {
-            Answer::Nothing => {}
-            Answer::NoTrail => headers.remove(&TRAIL),
-            Answer::Refused(refused) => {
-                let Refused { greenlane, reason, trace_id } = *refused;
-                let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
-                let hop = hop.reason_is(reason);
-                log_hop(&greenlane, trace_id, &Lane::ACTIVE, &hop);
-                let trail = Trail::of_hop(hop);
-                if greenlane.0.trail {
-                    put(trail, &greenlane, headers);
-                }
-            }
-            Answer::Preview(request) => {
-                let greenlane = &request.greenlane;
-                if greenlane.0.private_responses {
-                    match &*PRIVATE {
-                        Some(value) => headers.set_value(&CACHE_CONTROL, value),
-                        None => headers.remove(&CACHE_CONTROL),
-                    }
-                    if headers.has_any(&TARGETED_CACHE_CONTROL) {
-                        TARGETED_CACHE_CONTROL.iter().for_each(|name| headers.remove(name));
-                    }
-                }
-                match trail_of(&request, headers) {
-                    Some(trail) if request.shown => put(trail, greenlane, headers),
-                    None if request.shown => {}
-                    // Recorded and logged, and nobody's but ours.
-                    _ => headers.remove(&TRAIL),
-                }
-            }
-        }
-    }
-}
-
-/// This instance's hop, the calls it made, and the trail that a proxying handler left.
-fn trail_of(request: &RequestScope, headers: &impl HeaderSource) -> Option<Trail> {
-    let recorder = request.recorder.as_ref()?;
-    let greenlane = &request.greenlane;
-    let inner = &*greenlane.0;
-    let mut trail = Trail::default();
-    let wanted = request.lane.preview()?;
-    let own = Hop::of_instance(&inner.identity, inner.identity.served(wanted));
-    let deeper = u8::from(!inner.hidden);
-    if !inner.hidden {
-        log_hop(greenlane, request.traced.id(), &request.lane, &own);
-        trail = Trail::of_hop(own);
-    }
-    recorder.close_into(&mut trail, deeper);
-    match Trail::of(headers) {
-        None => {}
-        Some(Ok(adopted)) => trail.append(adopted, deeper),
-        Some(Err(_)) => inner.counters.add(Counter::BadTrails, 1),
-    }
-    Some(trail)
-}
-
-fn put(mut trail: Trail, greenlane: &Greenlane, headers: &mut impl HeaderSink) {
-    match trail.render() {
-        Some(value) => headers.set(&TRAIL, value.as_bytes()),
-        None => headers.remove(&TRAIL),
-    }
-    if trail.is_truncated() {
-        greenlane.0.counters.add(Counter::Truncated, 1);
     }
 }

@@ -67,6 +67,21 @@ fn a_host_lets_in_by_what_the_target_names_and_else_by_its_header() {
 }
 
 #[test]
+fn a_gate_lets_into_those_previews_alone_that_it_is_kept_to() {
+    let asked = |gate: Gate, host: &str| {
+        Asked { lines: &[("host", host)], ..Asked::default() }.lane(&edge(gate))
+    };
+    let kept = || Gate::host("{preview}.api.example.com").among(["release-*", "pr-7"]);
+    assert_eq!(asked(kept(), "Release-42.api.example.com"), "Release-42");
+    assert_eq!(asked(kept(), "pr-7.api.example.com"), "pr-7");
+    assert_eq!(asked(kept(), "made-up.api.example.com"), "active");
+    let outer = || Gate::all_of([kept(), Gate::host("{preview}.api.example.com")]);
+    assert_eq!(asked(outer(), "made-up.api.example.com"), "active");
+    assert_eq!(asked(outer().among(["pr-*"]), "release-42.api.example.com"), "active");
+    assert_eq!(asked(outer().among(["pr-*"]), "pr-7.api.example.com"), "pr-7");
+}
+
+#[test]
 fn a_source_address_lets_in_and_one_that_a_stranger_wrote_does_not() {
     let greenlane = edge(Gate::source(["192.0.2.0/24"]));
     let asked = |peer: &str, forwarded: &[(&str, &str)]| {

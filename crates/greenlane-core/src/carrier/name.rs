@@ -1,0 +1,192 @@
+//! Names and values of headers.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::error::ConfigError;
+
+/// The name of a header, in lower case.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct HeaderName {
+    pub(super) text: Cow<'static, str>,
+    #[cfg(feature = "http")]
+    pub(super) http: http::HeaderName,
+}
+
+impl HeaderName {
+    /// The longest name that every load balancer can match (AWS ALB's limit), in bytes.
+    pub const MAX_LEN: usize = 40;
+
+    const ACCEPTED: &str = "a header name of at most 40 letters, digits and hyphens, such as x-preview, \
+         that HTTP does not use itself";
+
+    /// A name that load balancers can match: letters, digits and hyphens, at most 40 of them.
+    ///
+    /// # Errors
+    ///
+    /// For any other character (nginx and Caddy drop names with `_`), a longer name, and a name
+    /// that has a meaning of its own in HTTP or tracing.
+    pub fn new(name: &str) -> Result<Self, ConfigError> {
+        let refuse = |problem: String| ConfigError::new("header", name, problem, Self::ACCEPTED);
+        if name.is_empty() || name.len() > Self::MAX_LEN {
+            return Err(refuse(format!("it has {} bytes", name.len())));
+        }
+        if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '-')) {
+            return Err(refuse(format!("{bad:?} is not accepted")));
+        }
+        let text = name.to_ascii_lowercase();
+        if RESERVED.contains(&text.as_str()) {
+            return Err(refuse("the name is taken".to_owned()));
+        }
+        #[cfg(feature = "http")]
+        let http =
+            http::HeaderName::from_bytes(text.as_bytes()).map_err(|e| refuse(e.to_string()))?;
+        Ok(Self {
+            text: Cow::Owned(text),
+            #[cfg(feature = "http")]
+            http,
+        })
+    }
+
+    /// A name known when compiling; lower case, or it does not compile.
+    pub(crate) const fn known(name: &'static str) -> Self {
+        Self {
+            text: Cow::Borrowed(name),
+            #[cfg(feature = "http")]
+            http: http::HeaderName::from_static(name),
+        }
+    }
+
+    /// A name that only looks like one of ours, in whatever case; `None` where HTTP has no such name.
+    pub(crate) fn lookalike(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        #[cfg(feature = "http")]
+        let http = http::HeaderName::from_bytes(text.as_bytes()).ok()?;
+        Some(Self {
+            text: Cow::Owned(text),
+            #[cfg(feature = "http")]
+            http,
+        })
+    }
+
+    /// The name, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for HeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for HeaderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeaderName({self})")
+    }
+}
+
+/// A value that is written again and again, ready for the headers it goes to.
+#[derive(Clone)]
+pub struct HeaderValue {
+    #[cfg(feature = "http")]
+    pub(super) http: http::HeaderValue,
+    #[cfg(not(feature = "http"))]
+    bytes: std::sync::Arc<[u8]>,
+}
+
+impl HeaderValue {
+    /// `None` where no header can hold it.
+    #[cfg(feature = "http")]
+    pub(crate) fn new(value: &[u8]) -> Option<Self> {
+        http::HeaderValue::from_bytes(value).ok().map(|http| Self { http })
+    }
+
+    #[cfg(not(feature = "http"))]
+    pub(crate) fn new(value: &[u8]) -> Option<Self> {
+        Some(Self { bytes: value.into() })
+    }
+
+    /// The value.
+    #[cfg(feature = "http")]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.http.as_bytes()
+    }
+
+    /// The value.
+    #[cfg(not(feature = "http"))]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for HeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HeaderValue({})", String::from_utf8_lossy(self.as_bytes()))
+    }
+}
+
+/// Names that a wire can't be: they mean something to HTTP, to tracing or to us.
+const RESERVED: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "b3",
+    "baggage",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-location",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "forwarded",
+    "grpc-status",
+    "host",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "origin",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "referer",
+    "set-cookie",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+    "x-preview-trail",
+];
+
+pub(crate) static BAGGAGE: HeaderName = HeaderName::known("baggage");
+pub(crate) static TRACESTATE: HeaderName = HeaderName::known("tracestate");
+pub(crate) static TRACEPARENT: HeaderName = HeaderName::known("traceparent");
+pub(crate) static GRPC_STATUS: HeaderName = HeaderName::known("grpc-status");
+pub(crate) static CACHE_CONTROL: HeaderName = HeaderName::known("cache-control");
+pub(crate) static CONNECTION: HeaderName = HeaderName::known("connection");
+pub(crate) static COOKIE: HeaderName = HeaderName::known("cookie");
+pub(crate) static HOST: HeaderName = HeaderName::known("host");
+/// What comes before `Cache-Control` for caches that know it: RFC 9213, section 2.2
+/// (<https://www.rfc-editor.org/rfc/rfc9213#section-2.2>), Fastly's and others' `Surrogate-Control`, nginx'
+/// `X-Accel-Expires`.
+pub(crate) static TARGETED_CACHE_CONTROL: [HeaderName; 7] = [
+    HeaderName::known("akamai-cache-control"),
+    HeaderName::known("cdn-cache-control"),
+    HeaderName::known("cloudflare-cdn-cache-control"),
+    HeaderName::known("edge-control"),
+    HeaderName::known("surrogate-control"),
+    HeaderName::known("vercel-cdn-cache-control"),
+    HeaderName::known("x-accel-expires"),
+];
+pub(crate) static FORWARDED: HeaderName = HeaderName::known("forwarded");
+pub(crate) static X_FORWARDED_FOR: HeaderName = HeaderName::known("x-forwarded-for");
+pub(crate) static X_FORWARDED_PORT: HeaderName = HeaderName::known("x-forwarded-port");

@@ -1,0 +1,360 @@
+//! What a task works for, and where it is kept.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::Lane;
+use crate::companion;
+use crate::config::Greenlane;
+use crate::hand_off::InScope;
+use crate::preview::Preview;
+use crate::propagator::RequestScope;
+use crate::trace::Traced;
+
+/// What a task works for: one request, or the background on purpose.
+///
+/// Adapters set a request's scope; it then holds for everything that is polled inside. What is
+/// spawned takes it along with [`spawn`](crate::spawn), [`HandOff`](crate::HandOff) and the like.
+#[derive(Clone)]
+pub struct Scope(pub(crate) Kind);
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// No scope, kept: what was handed off where there was none stays unscoped wherever it runs, and
+    /// never takes what it finds there for its own.
+    Unscoped,
+    Background(Apart),
+    /// A request without a preview and with nothing to hold, as nearly every one. It is not even dropped.
+    Nothing {
+        handle: u64,
+        /// See [`Apart`].
+        barred: bool,
+    },
+    /// A lane and nothing else to hold. No allocation.
+    Bare {
+        lane: Lane,
+        handle: u64,
+        apart: Apart,
+    },
+    /// The lane is the request's own, unless the application put this part of its work into another.
+    Request {
+        lane: Lane,
+        request: Arc<RequestScope>,
+    },
+}
+
+/// What calls don't travel in, although something on them may say so: a tracer or a proxying handler
+/// copies what the request said, and knows nothing of what was decided here.
+#[derive(Clone, Default)]
+pub(crate) struct Apart {
+    /// The lane of the request that the work was set apart from.
+    from: Lane,
+    /// The request named a preview that was not let in, or that did not decide: no other preview than the
+    /// scope's own is believed.
+    barred: bool,
+}
+
+thread_local! {
+    /// The one place where a lane is kept: that of the task which this thread runs now. Scopes are swapped in for a call
+    /// or a poll, and out again. No user code runs while it is borrowed.
+    static CURRENT: RefCell<Scope> = const { RefCell::new(Scope(Kind::Unscoped)) };
+}
+
+/// To borrow.
+static ACTIVE: Lane = Lane::ACTIVE;
+
+impl Scope {
+    /// The scope this code runs in; `None` where there is none (unscoped: the lane was lost, or
+    /// Greenlane was never told).
+    #[inline]
+    pub fn current() -> Option<Self> {
+        Self::look(|scope| Some(scope?.clone()))
+    }
+
+    /// Looks at the scope this code runs in. Not with what users wrote: it is borrowed meanwhile.
+    #[inline]
+    pub(crate) fn look<R>(at: impl Fn(Option<&Self>) -> R) -> R {
+        // A thread that ends has none to give any more.
+        let looked = CURRENT.try_with(|current| {
+            let current = current.borrow();
+            at(Some(&*current).filter(|scope| scope.is_one()))
+        });
+        looked.unwrap_or_else(|_| at(None))
+    }
+
+    /// The scope this code runs in, or that there is none: for what is handed off from here.
+    #[inline]
+    pub(crate) fn here() -> Self {
+        Self::current().unwrap_or(Self(Kind::Unscoped))
+    }
+
+    /// The scope of work that belongs to no request, on purpose.
+    pub fn background() -> Self {
+        Self(Kind::Background(Self::here().apart()))
+    }
+
+    /// The same work in another lane: what rides along with the request, and its trail, stay.
+    ///
+    /// Outside any request it is a scope of this lane alone, as a consumer needs it that knows the
+    /// lane of a message.
+    #[must_use]
+    pub fn with_lane(self, lane: Lane) -> Self {
+        let apart = self.apart();
+        Self(match self.0 {
+            Kind::Unscoped | Kind::Background(_) => Kind::Bare { lane, handle: 0, apart },
+            Kind::Nothing { handle, .. } | Kind::Bare { handle, .. } => {
+                Kind::Bare { lane, handle, apart }
+            }
+            Kind::Request { request, .. } => Kind::Request { lane, request },
+        })
+    }
+
+    fn apart(&self) -> Apart {
+        let (from, barred) = self.said();
+        Apart { from: from.clone(), barred }
+    }
+
+    /// The lane that the request itself was in, and whether it said more than was let in.
+    fn said(&self) -> (&Lane, bool) {
+        match &self.0 {
+            Kind::Unscoped => (&ACTIVE, false),
+            Kind::Nothing { barred, .. } => (&ACTIVE, *barred),
+            Kind::Background(apart) | Kind::Bare { apart, .. } => (&apart.from, apart.barred),
+            Kind::Request { request, .. } => (&request.lane, request.barred),
+        }
+    }
+
+    /// The lane that calls made in this scope travel in.
+    pub fn lane(&self) -> Lane {
+        self.lane_ref().clone()
+    }
+
+    #[inline]
+    fn lane_ref(&self) -> &Lane {
+        match &self.0 {
+            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => &ACTIVE,
+            Kind::Bare { lane, .. } | Kind::Request { lane, .. } => lane,
+        }
+    }
+
+    /// Whether it is a scope at all.
+    #[inline]
+    pub(crate) fn is_one(&self) -> bool {
+        !matches!(self.0, Kind::Unscoped)
+    }
+
+    /// Whether this is the background.
+    pub fn is_background(&self) -> bool {
+        matches!(self.0, Kind::Background(_))
+    }
+
+    /// Whether calls made here carry nothing: no preview, and nothing that rides along.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        match &self.0 {
+            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => true,
+            Kind::Bare { lane, .. } => lane.is_active(),
+            Kind::Request { .. } => false,
+        }
+    }
+
+    /// Whether it is a request's that asked for no preview and has nothing else to hold, and that nothing was kept out of.
+    #[inline]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        matches!(self.0, Kind::Nothing { barred: false, .. })
+    }
+
+    /// Whether a response body has to be kept in this scope. What is at hand already, as good as always
+    /// where its size is exact, makes no calls: a box is not worth it where no preview could be lost.
+    #[inline]
+    pub fn holds_body(&self, at_hand: bool) -> bool {
+        !(at_hand && self.is_plain())
+    }
+
+    /// Runs a future in this scope: every poll of it, and its drop.
+    #[inline]
+    pub fn run<F: Future>(self, future: F) -> InScope<F> {
+        InScope::new(self, future)
+    }
+
+    /// Runs a function in this scope that makes a future, and then that: [`run_sync`](Scope::run_sync) and
+    /// [`run`](Scope::run) in one, as a service's `call` needs them.
+    #[inline]
+    pub fn run_made<F: Future>(mut self, make: impl FnOnce() -> F) -> InScope<F> {
+        let future = self.inside(false, make);
+        InScope::new(self, future)
+    }
+
+    /// Runs a function in this scope.
+    #[inline]
+    pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
+        self.clone().inside(false, function)
+    }
+
+    /// Runs a function in this scope, which is `polled` or called.
+    #[inline]
+    pub(crate) fn inside<R>(&mut self, polled: bool, function: impl FnOnce() -> R) -> R {
+        let _inside = self.enter();
+        // Without a companion the scope isn't even looked at.
+        let _entered =
+            if companion::is_there() { companion::enter(&Self::here(), polled) } else { None };
+        function()
+    }
+
+    /// What runs until this is dropped runs in this scope.
+    #[inline]
+    pub(crate) fn enter(&mut self) -> Inside<'_> {
+        swap(self);
+        Inside(self)
+    }
+
+    /// The handle whose inbound took this request in. Known in every request that was let into a preview.
+    pub fn greenlane(&self) -> Option<&Greenlane> {
+        self.request().map(|request| &request.greenlane)
+    }
+
+    /// A span that began in this scope is of this trace. A request's hops are logged with its trace's id: what its
+    /// `traceparent` names, unless spans tell that the tracer began a trace of its own. For bridges.
+    pub fn sees_trace(&self, id: [u8; 16]) {
+        if let Some(traced) = self.traced() {
+            traced.sees(id);
+        }
+    }
+
+    /// The span around this request's own code is of this trace. Whether it is the first one, and may be the
+    /// request's own: a span of another trace than the request names can be the connection's. For bridges.
+    pub fn meets_trace(&self, id: [u8; 16]) -> bool {
+        self.traced().is_some_and(|traced| traced.meets(id))
+    }
+
+    /// Only of previews' requests: nobody else's hops are logged.
+    fn traced(&self) -> Option<&Traced> {
+        let request = self.request().filter(|request| !request.lane.is_active());
+        request.map(|request| &request.traced)
+    }
+
+    /// The number of the handle whose inbound opened this scope.
+    #[inline]
+    pub(crate) fn handle(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::Unscoped | Kind::Background(_) => None,
+            Kind::Nothing { handle, .. } | Kind::Bare { handle, .. } => Some(*handle),
+            Kind::Request { request, .. } => Some(request.greenlane.0.number),
+        }
+    }
+
+    /// Whether a preview on a call made here was copied from what the request said, in place of being set
+    /// by the application: see [`Apart`].
+    pub(crate) fn is_copy(&self, preview: &Preview) -> bool {
+        let (from, barred) = self.said();
+        self.lane_ref().preview() != Some(preview) && (barred || from.preview() == Some(preview))
+    }
+
+    /// Whether anything on a call may be such a copy.
+    pub(crate) fn has_copies(&self) -> bool {
+        let (from, barred) = self.said();
+        barred || from != self.lane_ref()
+    }
+
+    /// Whether the request said more than was let in.
+    pub(crate) fn barred(&self) -> bool {
+        self.said().1
+    }
+
+    pub(crate) fn request(&self) -> Option<&Arc<RequestScope>> {
+        match &self.0 {
+            Kind::Request { request, .. } => Some(request),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Unscoped => f.write_str("Scope(unscoped)"),
+            Kind::Background(_) => f.write_str("Scope(background)"),
+            _ => write!(f, "Scope({})", self.lane_ref()),
+        }
+    }
+}
+
+/// As long as code runs in a scope. Meanwhile the scope before it is kept in its place.
+pub(crate) struct Inside<'a>(&'a mut Scope);
+
+impl Drop for Inside<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        swap(self.0);
+    }
+}
+
+#[inline]
+fn swap(scope: &mut Scope) {
+    // Without a place for it, a thread ends: what is dropped then runs in no scope.
+    _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), scope));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_one_word_wide() {
+        assert_eq!(size_of::<Lane>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn unscoped_is_told_apart_from_the_active_lane_and_the_background() {
+        assert!(Scope::current().is_none());
+        assert_eq!(Lane::current(), Lane::ACTIVE);
+        Scope::background().run_sync(|| {
+            assert!(Scope::current().is_some_and(|scope| scope.is_background()));
+        });
+        assert!(Scope::current().is_none());
+    }
+
+    #[test]
+    fn a_requests_scope_tells_its_lane_anywhere_inside() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let mut headers = vec![("x-preview".to_owned(), b"release-42".to_vec())];
+        let inbound = greenlane.extract(&mut headers);
+        let scope = inbound.scope().unwrap();
+        assert!(!scope.is_background() && !scope.is_plain());
+        scope.run_sync(|| {
+            assert_eq!(Lane::current().to_string(), "release-42");
+            Scope::background().run_sync(|| assert!(Lane::current().is_active()));
+            assert_eq!(Lane::current(), Lane::from("Release-42".parse::<Preview>().unwrap()));
+        });
+    }
+
+    #[tokio::test]
+    async fn the_scope_covers_every_poll_and_the_drop() {
+        struct SeesDrop(Arc<std::sync::Mutex<Option<bool>>>);
+        impl Drop for SeesDrop {
+            fn drop(&mut self) {
+                let background = Scope::current().is_some_and(|scope| scope.is_background());
+                *self.0.lock().unwrap() = Some(background);
+            }
+        }
+        let seen = Arc::new(std::sync::Mutex::new(None));
+        let held = SeesDrop(seen.clone());
+        let mut future = Box::pin(Scope::background().run(async move {
+            let _held = held;
+            for _ in 0..3 {
+                assert!(Scope::current().is_some());
+                tokio::task::yield_now().await;
+            }
+            std::future::pending::<()>().await;
+        }));
+        for _ in 0..3 {
+            let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx)));
+            assert!(poll.await.is_pending());
+            assert!(Scope::current().is_none(), "between polls the scope is gone");
+        }
+        drop(future);
+        assert_eq!(*seen.lock().unwrap(), Some(true), "dropped inside the scope");
+    }
+}
