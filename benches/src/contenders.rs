@@ -6,9 +6,12 @@ pub(crate) mod opentelemetry;
 
 use greenlane_core::Greenlane;
 use greenlane_tower::{InboundLayer, OutboundLayer};
+use opentelemetry::{Extracting, Injecting, of_context, of_span};
+use tower::layer::layer_fn;
+use tower::layer::util::Identity;
 
 use crate::case::Dialect;
-use crate::hop::{Callee, Hop, Identity, hop};
+use crate::hop::{Callee, Hop, hop};
 
 /// All of them. The first is taken off every other.
 pub const ALL: [&str; 8] = [
@@ -30,27 +33,36 @@ pub const ALL: [&str; 8] = [
 pub fn build(name: &str) -> Box<dyn Hop> {
     let plain = Callee::default();
     match name {
-        "bare" => hop(&Identity, &Identity, Dialect::Baggage, plain),
-        "floor" => hop(&floor::In, &floor::Out, Dialect::Baggage, plain),
+        "bare" => hop(&Identity::new(), &Identity::new(), Dialect::Baggage, plain),
+        "floor" => {
+            let (inbound, outbound) = (layer_fn(floor::Inbound), layer_fn(floor::Outbound));
+            hop(&inbound, &outbound, Dialect::Baggage, plain)
+        }
         "greenlane" => greenlane(false),
         "greenlane-trail" => greenlane(true),
         "opentelemetry" => {
             opentelemetry::baggage_alone();
-            hop(&opentelemetry::Extract, &opentelemetry::INJECT, Dialect::Baggage, plain)
+            let outbound = layer_fn(|inner| Injecting(inner, of_context));
+            hop(&layer_fn(Extracting), &outbound, Dialect::Baggage, plain)
         }
         // It has no client's layer: its own function injects what its span holds.
         "axum-tracing-opentelemetry" => {
             opentelemetry::with_spans();
             let inbound = axum_tracing_opentelemetry::middleware::OtelAxumLayer::default();
-            hop(&inbound, &opentelemetry::INJECT_OF_SPAN, Dialect::Baggage, plain)
+            let outbound = layer_fn(|inner| Injecting(inner, of_span));
+            hop(&inbound, &outbound, Dialect::Baggage, plain)
         }
         // Nor has it one for clients that is not reqwest's or hyper's.
         "opentelemetry-instrumentation-tower" => {
             opentelemetry::with_a_tracer();
             let inbound = opentelemetry_instrumentation_tower::http::server::Layer::new();
-            hop(&inbound, &opentelemetry::INJECT, Dialect::Baggage, plain)
+            let outbound = layer_fn(|inner| Injecting(inner, of_context));
+            hop(&inbound, &outbound, Dialect::Baggage, plain)
         }
-        "metainfo" => hop(&metainfo::In, &metainfo::Out, Dialect::Persist, plain),
+        "metainfo" => {
+            let (inbound, outbound) = (layer_fn(metainfo::Inbound), layer_fn(metainfo::Outbound));
+            hop(&inbound, &outbound, Dialect::Persist, plain)
+        }
         _ => panic!("no contender is called {name}"),
     }
 }

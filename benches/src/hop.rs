@@ -187,15 +187,3 @@ impl Service<Request<Body>> for Callee {
         ready(Ok(answer))
     }
 }
-
-/// A layer that does nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Identity;
-
-impl<S> Layer<S> for Identity {
-    type Service = S;
-
-    fn layer(&self, inner: S) -> S {
-        inner
-    }
-}

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use http::{HeaderName, HeaderValue, Request};
 use tokio::task::futures::TaskLocalFuture;
-use tower::{Layer, Service};
+use tower::Service;
 
 const X_PREVIEW: HeaderName = HeaderName::from_static("x-preview");
 
@@ -12,30 +12,10 @@ tokio::task_local! {
     static PREVIEW: Option<HeaderValue>;
 }
 
-pub(super) struct In;
-
-pub(super) struct Out;
-
-pub(super) struct Inbound<S>(S);
+pub(super) struct Inbound<S>(pub(super) S);
 
 #[derive(Clone)]
-pub(super) struct Outbound<S>(S);
-
-impl<S> Layer<S> for In {
-    type Service = Inbound<S>;
-
-    fn layer(&self, inner: S) -> Inbound<S> {
-        Inbound(inner)
-    }
-}
-
-impl<S> Layer<S> for Out {
-    type Service = Outbound<S>;
-
-    fn layer(&self, inner: S) -> Outbound<S> {
-        Outbound(inner)
-    }
-}
+pub(super) struct Outbound<S>(pub(super) S);
 
 impl<S: Service<Request<B>>, B> Service<Request<B>> for Inbound<S> {
     type Response = S::Response;

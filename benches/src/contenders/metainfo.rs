@@ -10,37 +10,15 @@ use metainfo::{
     Backward, Forward, HTTP_PREFIX_BACKWARD, HTTP_PREFIX_PERSISTENT, HTTP_PREFIX_TRANSIENT,
     METAINFO, MetaInfo,
 };
-use tower::{Layer, Service};
+use tower::Service;
 
 #[derive(Clone)]
-pub(super) struct In;
+pub(super) struct Inbound<S>(pub(super) S);
 
 #[derive(Clone)]
-pub(super) struct Out;
-
-#[derive(Clone)]
-pub(super) struct Inbound<S>(S);
-
-#[derive(Clone)]
-pub(super) struct Outbound<S>(S);
+pub(super) struct Outbound<S>(pub(super) S);
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
-
-impl<S> Layer<S> for In {
-    type Service = Inbound<S>;
-
-    fn layer(&self, inner: S) -> Inbound<S> {
-        Inbound(inner)
-    }
-}
-
-impl<S> Layer<S> for Out {
-    type Service = Outbound<S>;
-
-    fn layer(&self, inner: S) -> Outbound<S> {
-        Outbound(inner)
-    }
-}
 
 impl<S, B> Service<Request<B>> for Inbound<S>
 where

@@ -10,7 +10,7 @@ use opentelemetry::{Context, global};
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tower::{Layer, Service};
+use tower::Service;
 use tracing::Level;
 use tracing_opentelemetry_instrumentation_sdk as sdk;
 use tracing_subscriber::Layer as _;
@@ -42,17 +42,7 @@ pub(crate) fn with_a_tracer() -> SdkTracerProvider {
     provider
 }
 
-pub(super) struct Extract;
-
-pub(super) struct Extracting<S>(S);
-
-impl<S> Layer<S> for Extract {
-    type Service = Extracting<S>;
-
-    fn layer(&self, inner: S) -> Extracting<S> {
-        Extracting(inner)
-    }
-}
+pub(super) struct Extracting<S>(pub(super) S);
 
 impl<S: Service<Request<B>>, B> Service<Request<B>> for Extracting<S> {
     type Response = S::Response;
@@ -71,29 +61,18 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for Extracting<S> {
 }
 
 /// Injects what the current context holds.
-pub(super) const INJECT: Inject = Inject(|headers| inject(&Context::current(), headers));
+pub(super) fn of_context(headers: &mut HeaderMap) {
+    let (context, mut headers) = (Context::current(), HeaderInjector(headers));
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut headers));
+}
 
 /// Injects what the current span's context holds.
-pub(super) const INJECT_OF_SPAN: Inject =
-    Inject(|headers| sdk::http::inject_context(&sdk::find_current_context(), headers));
-
-fn inject(context: &Context, headers: &mut HeaderMap) {
-    let mut headers = HeaderInjector(headers);
-    global::get_text_map_propagator(|propagator| propagator.inject_context(context, &mut headers));
+pub(super) fn of_span(headers: &mut HeaderMap) {
+    sdk::http::inject_context(&sdk::find_current_context(), headers);
 }
-
-pub(super) struct Inject(fn(&mut HeaderMap));
 
 #[derive(Clone)]
-pub(super) struct Injecting<S>(S, fn(&mut HeaderMap));
-
-impl<S> Layer<S> for Inject {
-    type Service = Injecting<S>;
-
-    fn layer(&self, inner: S) -> Injecting<S> {
-        Injecting(inner, self.0)
-    }
-}
+pub(super) struct Injecting<S>(pub(super) S, pub(super) fn(&mut HeaderMap));
 
 impl<S: Service<Request<B>>, B> Service<Request<B>> for Injecting<S> {
     type Response = S::Response;

@@ -1,11 +1,12 @@
 //! Ratios of one build on one machine: never numbers of another.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use benches::callgrind;
 use benches::scale::{ALL, Growth};
+use serde_json::Value;
 
 /// The programs as they are released; `None` where there is no valgrind to count with.
 fn released() -> Option<&'static Path> {
@@ -17,13 +18,17 @@ fn released() -> Option<&'static Path> {
             assert!(!required, "valgrind is not here, and GREENLANE_INTEROP=require");
             return None;
         }
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = manifest.join("../target/counted");
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--release", "--locked", "--quiet", "-p", "benches", "--bins"]);
-        let built = build.arg("--target-dir").arg(&target).current_dir(manifest).status().unwrap();
-        assert!(built.success());
-        Some(target.join("release"))
+        build.arg("--message-format=json").current_dir(env!("CARGO_MANIFEST_DIR"));
+        let output = build.stderr(Stdio::inherit()).output().unwrap();
+        assert!(output.status.success());
+        let told = String::from_utf8(output.stdout).unwrap();
+        let told = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        // All are in one folder, wherever that is.
+        let mut programs =
+            told.filter_map(|told| Some(PathBuf::from(told["executable"].as_str()?)));
+        programs.next().unwrap().parent().map(Path::to_path_buf)
     });
     released.as_deref()
 }
