@@ -4,6 +4,7 @@
 //! `http` 1 (feature `http`), `HashMap<String, String>` and lists of byte pairs they are written.
 
 mod name;
+mod names;
 
 use std::collections::HashMap;
 
@@ -12,6 +13,7 @@ pub(crate) use name::{
     TARGETED_CACHE_CONTROL, TRACEPARENT, TRACESTATE, X_FORWARDED_FOR, X_FORWARDED_PORT,
 };
 pub use name::{HeaderName, HeaderValue};
+pub use names::HeaderNames;
 
 /// Headers that can be read.
 ///
@@ -21,6 +23,14 @@ pub trait HeaderSource {
     /// Calls `line` with each value of the header, in the order received.
     fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8]));
 
+    /// Calls `line` with each value of one of these headers, and with the place of its name among them; those of one
+    /// header in the order received.
+    fn visit_any<'a>(&'a self, names: &HeaderNames, line: &mut dyn FnMut(usize, &'a [u8])) {
+        for (place, name) in names.iter().enumerate() {
+            self.visit(name, &mut |value| line(place, value));
+        }
+    }
+
     /// Whether the header is there, also with an empty value.
     fn has(&self, name: &HeaderName) -> bool {
         let mut found = false;
@@ -29,7 +39,7 @@ pub trait HeaderSource {
     }
 
     /// Whether one of these is there.
-    fn has_any(&self, names: &[HeaderName]) -> bool {
+    fn has_any(&self, names: &HeaderNames) -> bool {
         names.iter().any(|name| self.has(name))
     }
 }
@@ -67,23 +77,41 @@ impl HeaderSource for http::HeaderMap {
         }
     }
 
-    #[inline]
-    fn has(&self, name: &HeaderName) -> bool {
-        self.has_any(std::slice::from_ref(name))
+    fn visit_any<'a>(&'a self, names: &HeaderNames, line: &mut dyn FnMut(usize, &'a [u8])) {
+        if self.len() <= A_FEW {
+            for (key, value) in self {
+                let place = match names.as_slice() {
+                    [one, _] if one.http == *key => Some(0),
+                    [_, other] => (other.http == *key).then_some(1),
+                    _ => names.place(key.as_str(), |name| name.http == *key),
+                };
+                if let Some(place) = place {
+                    line(place, value.as_bytes());
+                }
+            }
+        } else {
+            for (place, name) in names.iter().enumerate() {
+                self.visit(name, &mut |value| line(place, value));
+            }
+        }
     }
 
     #[inline]
-    fn has_any(&self, names: &[HeaderName]) -> bool {
+    fn has(&self, name: &HeaderName) -> bool {
         if self.len() <= A_FEW {
-            self.keys().any(|key| match names {
-                [one] => one.http == *key,
-                [one, other] => one.http == *key || other.http == *key,
-                // Most differ in their length.
-                _ => {
-                    let len = key.as_str().len();
-                    names.iter().any(|name| name.text.len() == len && name.http == *key)
-                }
-            })
+            self.keys().any(|key| name.http == *key)
+        } else {
+            self.contains_key(&name.http)
+        }
+    }
+
+    #[inline]
+    fn has_any(&self, names: &HeaderNames) -> bool {
+        if self.len() <= A_FEW {
+            match names.as_slice() {
+                [one, other] => self.keys().any(|key| one.http == *key || other.http == *key),
+                _ => self.keys().any(|key| names.place(key.as_str(), |n| n.http == *key).is_some()),
+            }
         } else {
             names.iter().any(|name| self.contains_key(&name.http))
         }
@@ -110,7 +138,7 @@ impl HeaderSink for http::HeaderMap {
     }
 
     fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
-        self.insert(name.http.clone(), value.http.clone());
+        self.insert(&name.http, value.http.clone());
     }
 
     fn remove(&mut self, name: &HeaderName) {

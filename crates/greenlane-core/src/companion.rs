@@ -46,21 +46,42 @@ pub fn accompany(companion: impl Companion + 'static) -> Result<(), ConfigError>
 
 #[inline]
 pub(crate) fn is_there() -> bool {
+    // One test's companion is not every test's.
+    #[cfg(test)]
+    if !tests::ACCOMPANIED.get() {
+        return false;
+    }
     COMPANION.get().is_some()
-}
-
-/// Tells the companion, if there is one.
-#[inline]
-pub(crate) fn enter(scope: &Scope, polled: bool) -> Option<Entered> {
-    let theirs = COMPANION.get()?.enter(Some(scope).filter(|scope| scope.is_one()), polled);
-    // A service that is called in the same process sends nothing yet.
-    Some(Entered { _theirs: theirs, _sending: Sending::set(false) })
 }
 
 /// As long as code runs in a scope.
 pub(crate) struct Entered {
     _theirs: Option<Box<dyn Any>>,
-    _sending: Sending,
+    _underway: Underway,
+}
+
+impl Entered {
+    /// Tells the companion, if there is one, that code is `polled` or called in the scope that is set. Without one, the scope
+    /// isn't even looked at.
+    #[inline]
+    pub(crate) fn here(polled: bool) -> Option<Self> {
+        if is_there() { Self::told(polled) } else { None }
+    }
+
+    #[cold]
+    fn told(polled: bool) -> Option<Self> {
+        let theirs = COMPANION.get()?.enter(Scope::current().as_ref(), polled);
+        // A service that is called in the same process sends nothing yet.
+        Some(Self { _theirs: theirs, _underway: Underway::set(false) })
+    }
+
+    /// As if it was dropped, which is more than nothing where there is nothing.
+    #[inline]
+    pub(crate) fn leave(this: Option<Self>) {
+        if this.is_none() {
+            std::mem::forget(this);
+        }
+    }
 }
 
 thread_local! {
@@ -74,17 +95,27 @@ pub fn is_sending() -> bool {
 }
 
 /// As long as an outbound sends.
-pub(crate) struct Sending(bool);
+#[derive(Debug)]
+#[must_use]
+pub struct Underway {
+    /// What it was before, where it changed.
+    before: Option<bool>,
+}
 
-impl Sending {
+impl Underway {
+    pub(crate) const NOTHING: Self = Self { before: None };
+
     pub(crate) fn set(sending: bool) -> Self {
-        Self(SENDING.replace(sending))
+        Self { before: Some(SENDING.replace(sending)) }
     }
 }
 
-impl Drop for Sending {
+impl Drop for Underway {
+    #[inline]
     fn drop(&mut self) {
-        SENDING.set(self.0);
+        if let Some(before) = self.before {
+            SENDING.set(before);
+        }
     }
 }
 
@@ -107,6 +138,8 @@ mod tests {
         /// allocations.
         static SEEN: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
         static NAMED: RefCell<Option<Preview>> = const { RefCell::new(None) };
+        /// Whether there is one to this test.
+        pub(super) static ACCOMPANIED: Cell<bool> = const { Cell::new(false) };
     }
 
     fn note(text: &str) {
@@ -142,6 +175,7 @@ mod tests {
     }
 
     fn accompanied() {
+        ACCOMPANIED.set(true);
         static ONCE: Once = Once::new();
         ONCE.call_once(|| accompany(Notes).unwrap());
     }

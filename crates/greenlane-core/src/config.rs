@@ -24,7 +24,7 @@ use crate::lane::{Lane, Scope};
 use crate::memo::Memo;
 use crate::observer::{Observer, Observers};
 use crate::preview::Preview;
-use crate::trail::{Served, Trail};
+use crate::trail::{Rendered, Served, Trail};
 use crate::wire::{Wire, Wires};
 
 /// The handle that every adapter takes: one instance's identity, rules and counters. Cheap to
@@ -45,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) enabled: bool,
     /// Only a line of a wire makes a difference to a request.
     pub(crate) only_wires: bool,
+    /// Of a request that names a preview, nothing but its lane makes a difference.
+    pub(crate) only_lane: bool,
     pub(crate) identity: Identity,
     pub(crate) wires: Wires,
     pub(crate) admission: Admission,
@@ -60,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) hide_wires: bool,
     /// Trails of callees that were read.
     pub(crate) trails: Memo<Arc<Trail>>,
+    /// Trails that left.
+    pub(crate) rendered: Memo<Arc<Rendered>>,
     pub(crate) observers: Observers,
     pub(crate) counters: Counters,
     pub(crate) unscoped: Targets,
@@ -198,7 +202,10 @@ impl Inner {
         if inner.role_file.is_some() {
             follow_role(Arc::downgrade(&inner))?;
         }
-        Ok(Greenlane(inner))
+        let greenlane = Greenlane(inner);
+        // Its own previews are those that it is asked for.
+        greenlane.serves().iter().for_each(|own| _ = greenlane.0.wires.keep(own, &greenlane));
+        Ok(greenlane)
     }
 }
 
@@ -215,6 +222,7 @@ impl Inner {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             enabled: false,
             only_wires: false,
+            only_lane: false,
             identity,
             wires,
             admission: Admission::Inside,
@@ -229,6 +237,7 @@ impl Inner {
             hidden: false,
             hide_wires: false,
             trails: Memo::default(),
+            rendered: Memo::default(),
             observers: Observers::default(),
             counters: Counters::default(),
             unscoped: Targets::default(),

@@ -96,11 +96,17 @@ impl Egress {
 
     /// The name of a host that may be told, as a trail shows it.
     pub(crate) fn name_of(&self, host: &str) -> Option<Arc<str>> {
-        self.known.get(host.as_bytes()).or_else(|| {
-            let name = self.judge(host).then(|| printable(host))?;
-            self.known.keep(host.as_bytes(), name.clone());
-            Some(name)
-        })
+        if let Some(name) = self.known_name_of(host) {
+            return Some(name);
+        }
+        let name = self.judge(host).then(|| printable(host))?;
+        _ = self.known.get_or_keep(host.as_bytes(), || Some(name.clone()));
+        Some(name)
+    }
+
+    /// [`name_of`](Egress::name_of), of a host that was asked for before.
+    pub(crate) fn known_name_of(&self, host: &str) -> Option<Arc<str>> {
+        self.known.get(host.as_bytes())
     }
 
     #[cfg(test)]

@@ -22,6 +22,7 @@ pub use bind::{bind, bind_async, bind_fn};
 pub use envelope::Envelope;
 pub use spawn::{JoinSetExt, spawn, spawn_blocking, spawn_local};
 
+use crate::companion::Entered;
 use crate::lane::{Lane, Scope};
 
 /// Keeps futures in a lane.
@@ -85,9 +86,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.future.is_some() {
-                let inside = this.scope.enter();
+                let swapped = this.scope.swap_in();
                 this.future.set(None);
-                drop(inside);
+                drop(swapped);
             }
         }
     }
@@ -97,6 +98,23 @@ impl<F> InScope<F> {
     #[inline]
     pub(crate) fn new(scope: Scope, future: F) -> Self {
         Self { scope, future: Some(future) }
+    }
+
+    /// Makes the future in the scope, where it stays: it can be large.
+    #[inline]
+    pub(crate) fn made(scope: Scope, make: impl FnOnce() -> F) -> Self {
+        let mut scope = scope;
+        let swapped = scope.swap_in();
+        let entered = Entered::here(false);
+        let future = make();
+        Entered::leave(entered);
+        drop(swapped);
+        Self { scope, future: Some(future) }
+    }
+
+    /// What has ended before it began: for an inbound that answers without asking the handler.
+    pub fn ended(scope: Scope) -> Self {
+        Self { scope, future: None }
     }
 
     /// The scope, between polls.
@@ -111,16 +129,18 @@ impl<F: Future> Future for InScope<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut slot = this.future;
-        this.scope.inside(true, || {
-            // It is dropped where it ran.
-            let polled = slot.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx));
-            if polled.is_ready() {
-                slot.set(None);
-            }
-            polled
-        })
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let _swapped = this.scope.swap_in();
+        let entered = Entered::here(true);
+        let Poll::Ready(output) = future.poll(cx) else {
+            Entered::leave(entered);
+            return Poll::Pending;
+        };
+        // It is dropped where it ran.
+        this.future.set(None);
+        Entered::leave(entered);
+        Poll::Ready(output)
     }
 }
 
@@ -145,9 +165,9 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(scope) = this.scope {
-                let inside = scope.enter();
+                let swapped = scope.swap_in();
                 this.inner.set(None);
-                drop(inside);
+                drop(swapped);
             }
         }
     }
@@ -160,16 +180,23 @@ impl<T> Scoped<T> {
         Self { inner: Some(inner), scope }
     }
 
+    /// What has ended already.
+    pub fn ended() -> Self {
+        Self { inner: None, scope: None }
+    }
+
     /// Does something with it, such as to poll it, in its scope. For adapters; `None` never comes
     /// before it is dropped.
     #[inline]
     pub fn enter<R>(self: Pin<&mut Self>, with: impl FnOnce(Pin<&mut T>) -> R) -> Option<R> {
         let this = self.project();
         let inner = this.inner.as_pin_mut()?;
-        Some(match this.scope {
-            Some(scope) => scope.run_sync(|| with(inner)),
-            None => with(inner),
-        })
+        let Some(scope) = this.scope else { return Some(with(inner)) };
+        let _swapped = scope.swap_in();
+        let entered = Entered::here(false);
+        let done = with(inner);
+        Entered::leave(entered);
+        Some(done)
     }
 
     /// What is kept, to look at.

@@ -1,10 +1,11 @@
 //! What a request travels in, and where it is kept.
 
+mod kind;
 mod scope;
 
 use std::fmt;
 
-pub(crate) use scope::Kind;
+pub(crate) use kind::Kind;
 pub use scope::Scope;
 
 use crate::preview::Preview;

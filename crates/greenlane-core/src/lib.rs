@@ -46,8 +46,8 @@ pub use admission::Sample;
 pub use admission::{Arrival, Entry, Gate, Place, Verified};
 #[cfg(feature = "token")]
 pub use admission::{Key, Keys, Tokens};
-pub use carrier::{HeaderName, HeaderSink, HeaderSource, HeaderValue};
-pub use companion::{Companion, accompany, is_sending};
+pub use carrier::{HeaderName, HeaderNames, HeaderSink, HeaderSource, HeaderValue};
+pub use companion::{Companion, Underway, accompany, is_sending};
 pub use config::{Builder, Greenlane};
 pub use counters::Counts;
 pub use error::{ConfigError, PreviewError, TrailError, Unscoped};
@@ -60,7 +60,9 @@ pub use identity::Role;
 pub use lane::{Lane, Scope};
 pub use observer::{Answered, Observer};
 pub use preview::Preview;
-pub use propagator::{Attempts, Destination, InboundCall, OutboundCall, Rejection};
+pub use propagator::{
+    Attempts, Closing, Departure, Destination, Glance, InboundCall, OutboundCall, Rejection,
+};
 pub use trail::{Hop, Served, TRAIL, Trail};
 pub use wire::Wire;
 pub use worker::WhileActive;

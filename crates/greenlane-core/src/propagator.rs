@@ -4,9 +4,11 @@ mod inbound;
 mod outbound;
 mod rejection;
 
-pub use inbound::InboundCall;
-pub use outbound::{Attempts, Destination, OutboundCall};
+pub use inbound::{Closing, Glance, InboundCall};
+pub use outbound::{Attempts, Departure, Destination, OutboundCall};
 pub use rejection::Rejection;
+
+use std::sync::Arc;
 
 use crate::carrier::HeaderName;
 use crate::config::Greenlane;
@@ -15,12 +17,14 @@ use crate::lane::Lane;
 use crate::preview::Preview;
 use crate::trace::{TraceId, Traced};
 use crate::trail::{Hop, Recorder};
+use crate::wire::Known;
 
 /// What a request's scope holds when there is something to hold.
 #[derive(Debug)]
 pub(crate) struct RequestScope {
     pub(crate) greenlane: Greenlane,
     pub(crate) lane: Lane,
+    pub(crate) known: Option<Arc<Known>>,
     carried: Carried,
     /// See [`Scope::barred`](crate::Scope).
     pub(crate) barred: bool,
@@ -29,6 +33,12 @@ pub(crate) struct RequestScope {
     recorder: Option<Recorder>,
     /// So that events can be joined to its trace.
     pub(crate) traced: Traced,
+}
+
+impl RequestScope {
+    pub(crate) fn carries_nothing(&self) -> bool {
+        self.carried.is_empty()
+    }
 }
 
 /// What rides along besides the preview.

@@ -1,16 +1,17 @@
 //! How a lane is written: a dedicated header, a baggage member, or both.
 
 mod boundary;
+mod known;
 mod reading;
 mod wires;
 
 use std::sync::Arc;
 
 pub(crate) use boundary::keep_from_connection;
+pub(crate) use known::{Glance, Known};
 use memchr::{memchr, memmem};
 use percent_encoding::percent_decode;
 pub(crate) use reading::{Reading, Seen};
-use wires::Known;
 pub(crate) use wires::Wires;
 
 use crate::admission::Reason;

@@ -130,7 +130,7 @@ fn meet(scope: &Scope, cx: &Context) {
     let trace = span.span_context();
     // One that was made in a preview's lane says so already.
     if trace.is_valid() && scope.meets_trace(trace.trace_id().to_bytes()) && cx.lane().is_active() {
-        let said = scope.greenlane().and_then(|greenlane| labels(scope, greenlane));
+        let said = scope.greenlane().and_then(|greenlane| labels(scope, &greenlane));
         span.set_attributes(said.unwrap_or_default());
     }
 }

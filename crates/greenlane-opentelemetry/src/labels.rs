@@ -15,7 +15,8 @@ pub const VERSION: &str = "greenlane.version";
 pub(crate) fn labels(scope: &Scope, or: &Greenlane) -> Option<Vec<KeyValue>> {
     let lane = scope.lane();
     let preview = lane.preview()?;
-    let greenlane = scope.greenlane().unwrap_or(or);
+    let own = scope.greenlane();
+    let greenlane = own.as_ref().unwrap_or(or);
     let version = greenlane.version().map(|version| KeyValue::new(VERSION, version.to_owned()));
     let name = KeyValue::new(PREVIEW, preview.as_str().to_owned());
     let served = KeyValue::new(SERVED, greenlane.served(preview).as_str());

@@ -13,8 +13,8 @@ pub trait KeepScope<B> {
     /// The body that leaves.
     type Body;
 
-    /// The body of a handler that ran in this scope; `None` where it ran as it was.
-    fn keep(&self, body: B, scope: Option<&Scope>) -> Self::Body;
+    /// The body of a handler that ran in this scope.
+    fn keep(&self, body: B, scope: &Scope) -> Self::Body;
 
     /// The body of a request that the handler was not asked about.
     fn rejected(&self, rejection: Rejection) -> Self::Body;
@@ -27,14 +27,14 @@ pub struct ScopedBodies;
 impl<B: Body> KeepScope<B> for ScopedBodies {
     type Body = ScopedBody<B>;
 
-    fn keep(&self, body: B, scope: Option<&Scope>) -> Self::Body {
+    fn keep(&self, body: B, scope: &Scope) -> Self::Body {
         let at_hand = body.size_hint().exact().is_some();
-        ScopedBody::new(body, scope.filter(|scope| scope.holds_body(at_hand)))
+        ScopedBody::new(body, scope.holds_body(at_hand).then_some(scope))
     }
 
     /// Empty: of a body of any type only that can be made. The trail tells the reason.
     fn rejected(&self, _: Rejection) -> Self::Body {
-        ScopedBody { body: None }
+        ScopedBody { body: Scoped::ended() }
     }
 }
 
@@ -43,20 +43,16 @@ pin_project! {
     /// streams travels in the request's lane.
     #[derive(Debug)]
     pub struct ScopedBody<B> {
-        // `None`: there is nothing to send.
+        // Without one there is nothing to send.
         #[pin]
-        body: Option<Scoped<B>>,
+        body: Scoped<B>,
     }
 }
 
 impl<B> ScopedBody<B> {
     /// Keeps a body in this scope; without one it is left as it is.
     pub fn new(body: B, scope: Option<&Scope>) -> Self {
-        Self { body: Some(Scoped::new(body, scope.cloned())) }
-    }
-
-    fn body(&self) -> Option<&B> {
-        self.body.as_ref().and_then(Scoped::get_ref)
+        Self { body: Scoped::new(body, scope.cloned()) }
     }
 }
 
@@ -68,16 +64,15 @@ impl<B: Body> Body for ScopedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let body = self.project().body.as_pin_mut();
-        body.and_then(|body| body.enter(|body| body.poll_frame(cx))).unwrap_or(Poll::Ready(None))
+        self.project().body.enter(|body| body.poll_frame(cx)).unwrap_or(Poll::Ready(None))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body().is_none_or(Body::is_end_stream)
+        self.body.get_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body.get_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
@@ -131,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_scope_a_body_is_left_as_it_is() {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let body = ScopedBodies.keep(Witness(seen.clone(), 1), None);
+        let body = ScopedBody::new(Witness(seen.clone(), 1), None);
         body.collect().await.unwrap();
         assert_eq!(*seen.lock().unwrap(), [false, false]);
     }

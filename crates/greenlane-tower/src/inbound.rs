@@ -4,19 +4,19 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use greenlane_core::{
-    Arrival, Greenlane, HeaderName, HeaderSink, HeaderSource, HeaderValue, InScope, InboundCall,
-    Rejection, Verified,
+    Arrival, Closing, Greenlane, InScope, InboundCall, Rejection, Scope, Verified,
 };
 use http::uri::Authority;
-use http::{Extensions, Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{KeepScope, ScopedBodies};
+use crate::headers::WithHeaders;
 
 /// Takes the preview off each request, runs the service in its lane, and puts the trail on the
 /// response.
@@ -80,48 +80,8 @@ struct Connection {
     listener: Option<Arc<str>>,
 }
 
-/// A request as it arrives. Nothing is looked for before a gate asks.
-struct ArrivedBy<'r, B> {
-    request: &'r mut Request<B>,
-    connection: &'r Connection,
-}
-
-impl<B> HeaderSource for ArrivedBy<'_, B> {
-    #[inline]
-    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
-        HeaderSource::visit(self.request.headers(), name, line);
-    }
-
-    #[inline]
-    fn has(&self, name: &HeaderName) -> bool {
-        HeaderSource::has(self.request.headers(), name)
-    }
-
-    #[inline]
-    fn has_any(&self, names: &[HeaderName]) -> bool {
-        HeaderSource::has_any(self.request.headers(), names)
-    }
-}
-
-impl<B> HeaderSink for ArrivedBy<'_, B> {
-    fn append(&mut self, name: &HeaderName, value: &[u8]) {
-        HeaderSink::append(self.request.headers_mut(), name, value);
-    }
-
-    fn set(&mut self, name: &HeaderName, value: &[u8]) {
-        HeaderSink::set(self.request.headers_mut(), name, value);
-    }
-
-    fn set_value(&mut self, name: &HeaderName, value: &HeaderValue) {
-        HeaderSink::set_value(self.request.headers_mut(), name, value);
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        HeaderSink::remove(self.request.headers_mut(), name);
-    }
-}
-
-impl<B> Arrival for ArrivedBy<'_, B> {
+/// Nothing is looked for before a gate asks.
+impl<B> Arrival for WithHeaders<'_, B, &Connection> {
     fn authority(&self) -> Option<&str> {
         self.request.uri().authority().map(Authority::as_str)
     }
@@ -131,11 +91,11 @@ impl<B> Arrival for ArrivedBy<'_, B> {
     }
 
     fn peer(&self) -> Option<IpAddr> {
-        self.connection.peer.and_then(|peer| peer(self.request.extensions()))
+        self.and.peer.and_then(|peer| peer(self.request.extensions()))
     }
 
     fn listener(&self) -> Option<&str> {
-        self.connection.listener.as_deref()
+        self.and.listener.as_deref()
     }
 
     fn verified(&self) -> Option<&Verified> {
@@ -174,35 +134,26 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match self.greenlane.scope_of_nothing(request.headers()) {
-            Some(scope) => {
-                let future = scope.run_made(|| self.inner.call(request));
-                let state = State::Scoped { future, inbound: None };
-                InboundFuture { state, bodies: self.bodies.clone() }
-            }
-            None => self.take_in(request),
-        }
-    }
-}
-
-impl<S, K: Clone> Inbound<S, K> {
-    fn take_in<ReqBody>(&mut self, mut request: Request<ReqBody>) -> InboundFuture<S::Future, K>
-    where
-        S: Service<Request<ReqBody>>,
-    {
-        let mut arrived = ArrivedBy { request: &mut request, connection: &self.connection };
-        let mut inbound = self.greenlane.extract_from(&mut arrived);
-        let state = if let Some(rejection) = inbound.rejection() {
-            State::Rejected { rejection, inbound: Some(inbound) }
-        } else if let Some(scope) = inbound.take_scope() {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let bodies = self.bodies.clone();
+        let glance = match self.greenlane.extract_quietly(self.greenlane.glance(request.headers()))
+        {
             // Some services do their work in `call`, others in the future: the scope is set for both.
-            let future = scope.run_made(|| self.inner.call(request));
-            State::Scoped { future, inbound: Some(inbound) }
-        } else {
-            State::Plain { future: self.inner.call(request) }
+            Ok((scope, closing)) => {
+                let future = scope.run_made(|| self.inner.call(request));
+                return InboundFuture { future, end: End::Quiet(closing), bodies };
+            }
+            Err(glance) => glance,
         };
-        InboundFuture { state, bodies: self.bodies.clone() }
+        let mut arrived = WithHeaders { request: &mut request, and: &self.connection };
+        let mut inbound = self.greenlane.extract_glanced(glance, &mut arrived);
+        // Inside of another inbound of the same handle, that one's scope is around.
+        let scope = inbound.take_scope().or_else(Scope::current).unwrap_or_else(Scope::background);
+        let future = match inbound.rejection() {
+            Some(_) => InScope::ended(scope),
+            None => scope.run_made(|| self.inner.call(request)),
+        };
+        InboundFuture { future, end: End::Call(inbound), bodies }
     }
 }
 
@@ -210,17 +161,40 @@ pin_project! {
     /// The future of [`Inbound`].
     pub struct InboundFuture<F: Future, K = ScopedBodies> {
         #[pin]
-        state: State<F>,
+        future: InScope<F>,
+        end: End,
         bodies: K,
     }
 }
 
-pin_project! {
-    #[project = StateProj]
-    enum State<F: Future> {
-        Plain { #[pin] future: F },
-        Scoped { #[pin] future: InScope<F>, inbound: Option<InboundCall> },
-        Rejected { rejection: Rejection, inbound: Option<InboundCall> },
+/// What becomes of a request when it is answered.
+enum End {
+    Quiet(Closing),
+    Call(InboundCall),
+    Over,
+}
+
+impl End {
+    #[inline]
+    fn rejection(&self) -> Option<Rejection> {
+        match self {
+            Self::Quiet(_) | Self::Over => None,
+            Self::Call(inbound) => inbound.rejection(),
+        }
+    }
+
+    #[inline]
+    fn answered<B>(&mut self, response: &mut Response<B>) {
+        match self {
+            Self::Quiet(closing) => closing.answered(response.headers_mut()),
+            _ => self.told(response.status().as_u16(), response.headers_mut()),
+        }
+    }
+
+    fn told(&mut self, status: u16, headers: &mut HeaderMap) {
+        if let Self::Call(inbound) = std::mem::replace(self, Self::Over) {
+            inbound.answered(status, headers);
+        }
     }
 }
 
@@ -232,33 +206,23 @@ where
     type Output = Result<Response<K::Body>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        match this.state.project() {
-            StateProj::Scoped { mut future, inbound } => {
-                let mut response = ready!(future.as_mut().poll(cx))?;
-                answer(inbound, &mut response);
-                let scope = future.as_ref().get_ref().scope();
-                Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, Some(scope)))))
-            }
-            StateProj::Plain { future } => {
-                let response = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, None))))
-            }
-            StateProj::Rejected { rejection, inbound } => {
-                let mut response = Response::new(this.bodies.rejected(*rejection));
-                let status = StatusCode::from_u16(rejection.status());
-                *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-                answer(inbound, &mut response);
-                Poll::Ready(Ok(response))
+        let mut this = self.project();
+        if let Some(rejection) = this.end.rejection() {
+            let mut response = Response::new(this.bodies.rejected(rejection));
+            let status = StatusCode::from_u16(rejection.status());
+            *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+            this.end.answered(&mut response);
+            return Poll::Ready(Ok(response));
+        }
+        match this.future.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(mut response)) => {
+                this.end.answered(&mut response);
+                let scope = this.future.as_ref().get_ref().scope();
+                Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, scope))))
             }
         }
-    }
-}
-
-#[inline]
-fn answer<B>(inbound: &mut Option<InboundCall>, response: &mut Response<B>) {
-    if let Some(inbound) = inbound.take() {
-        inbound.answered(response.status().as_u16(), response.headers_mut());
     }
 }
 

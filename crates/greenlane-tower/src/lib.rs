@@ -54,6 +54,7 @@ mod body;
 #[cfg(feature = "tonic")]
 mod channels;
 mod hand_off;
+mod headers;
 mod inbound;
 #[cfg(test)]
 #[cfg(feature = "routing")]

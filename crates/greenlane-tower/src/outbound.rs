@@ -7,13 +7,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Attempts, Destination, Greenlane, OutboundCall, Unscoped};
+use greenlane_core::{Attempts, Departure, Destination, Greenlane, OutboundCall, Unscoped};
 use http::{Extensions, HeaderMap, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::hand_off::HandedOff;
+use crate::headers::WithHeaders;
 
 /// Any error, as tower's own layers return it. An inner `BoxError` stays the same box.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -25,7 +26,11 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// no request's scope (else [`HandOffLayer`](crate::HandOffLayer) helps). With [`AttemptsLayer`](crate::AttemptsLayer) outside the retry, attempts are
 /// told apart in the trail.
 #[derive(Clone, Debug)]
-pub struct OutboundLayer {
+pub struct OutboundLayer(pub(crate) Arc<Settings>);
+
+/// Behind one pointer: clients are cloned for each call.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
     pub(crate) greenlane: Greenlane,
     pub(crate) peer: Option<Arc<str>>,
     pub(crate) host: Option<Arc<str>>,
@@ -34,14 +39,14 @@ pub struct OutboundLayer {
 impl OutboundLayer {
     /// A layer for a client whose callees are named by their hosts.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self { greenlane: greenlane.clone(), peer: None, host: None }
+        Self(Arc::new(Settings { greenlane: greenlane.clone(), peer: None, host: None }))
     }
 
     /// The callee's name in the trail, in place of its host. Where redirects are followed outside this
     /// layer, it also names whom they lead to.
     #[must_use]
     pub fn peer(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.peer = Some(name.into());
+        Arc::make_mut(&mut self.0).peer = Some(name.into());
         self
     }
 
@@ -49,7 +54,7 @@ impl OutboundLayer {
     /// a request names its host, that counts.
     #[must_use]
     pub fn host(mut self, host: impl Into<Arc<str>>) -> Self {
-        self.host = Some(host.into());
+        Arc::make_mut(&mut self.0).host = Some(host.into());
         self
     }
 
@@ -58,9 +63,12 @@ impl OutboundLayer {
     fn tell<B>(&self, request: &mut Request<B>) -> Result<OutboundCall, Unscoped> {
         // Nearly every call: whom it is for, and what came along with it, need not be looked for.
         if request.extensions().is_empty()
-            && let Some(call) = self.greenlane.inject_nothing(request.headers())
+            && let Some(call) = self.0.greenlane.inject_nothing(request.headers())
         {
             return Ok(call);
+        }
+        if request.extensions().is_empty() {
+            return self.0.greenlane.inject_into(&mut WithHeaders { request, and: self });
         }
         let mut headers = std::mem::take(request.headers_mut());
         let mut extensions = std::mem::take(request.extensions_mut());
@@ -78,14 +86,22 @@ impl OutboundLayer {
         service: Option<&str>,
     ) -> Result<OutboundCall, Unscoped> {
         let attempt = extensions.get::<Attempts>().map_or(1, Attempts::start);
-        let host = host_of(uri).or(self.host.as_deref());
-        let peer = self.peer.as_deref().or(service);
+        let host = host_of(uri).or(self.0.host.as_deref());
+        let peer = self.0.peer.as_deref().or(service);
         let destination = Destination::host(host).peer(peer).attempt(attempt);
-        let mut inject = || self.greenlane.inject(&destination, headers);
+        let mut inject = || self.0.greenlane.inject(&destination, headers);
         match extensions.remove::<HandedOff>() {
             Some(HandedOff(envelope)) => envelope.run_sync(|()| inject()),
             None => inject(),
         }
+    }
+}
+
+/// A call that nothing came along with.
+impl<B> Departure for WithHeaders<'_, B, &OutboundLayer> {
+    fn destination(&self) -> Destination<'_> {
+        let host = host_of(self.request.uri()).or(self.and.0.host.as_deref());
+        Destination::host(host).peer(self.and.0.peer.as_deref())
     }
 }
 
@@ -130,7 +146,9 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         match self.layer.tell(&mut request) {
             Ok(call) => {
-                let future = call.sending(|| self.inner.call(request));
+                let underway = call.sending();
+                let future = self.inner.call(request);
+                drop(underway);
                 OutboundFuture { state: State::Called { future, call: Some(call) } }
             }
             Err(error) => OutboundFuture { state: State::Refused { error: Some(error) } },
@@ -169,10 +187,9 @@ where
                 return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())));
             }
         };
-        let polled = match call {
-            Some(call) => call.sending(|| future.poll(cx)),
-            None => future.poll(cx),
-        };
+        let underway = call.as_ref().map(OutboundCall::sending);
+        let polled = future.poll(cx);
+        drop(underway);
         match ready!(polled) {
             Ok(mut response) => {
                 if let Some(call) = call.take() {

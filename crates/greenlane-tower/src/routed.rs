@@ -19,7 +19,7 @@ use future::{Again, State};
 pub use unreached::{Unreached, unreached};
 
 use crate::hand_off::HandedOff;
-use crate::outbound::{BoxError, OutboundLayer};
+use crate::outbound::{BoxError, OutboundLayer, Settings};
 
 /// An [`OutboundLayer`] that also sends each call where its route says: [`OutboundLayer::routed`].
 ///
@@ -89,8 +89,8 @@ impl RoutedLayer {
             Some("http" | "ws") => Some(80),
             _ => None,
         });
-        match uri.host().or(self.outbound.host.as_deref()) {
-            Some(host) => self.routing.plan(&self.outbound.greenlane, lane, host, port),
+        match uri.host().or(self.outbound.0.host.as_deref()) {
+            Some(host) => self.routing.plan(&self.outbound.0.greenlane, lane, host, port),
             None => Plan::Unlisted,
         }
     }
@@ -108,7 +108,7 @@ impl RoutedLayer {
     fn tell(&self, parts: &mut Parts, sending: &Sending) -> Result<OutboundCall, BoxError> {
         let there = sending.address().at(&parts.uri)?;
         let asked = std::mem::replace(&mut parts.uri, there).into_parts().authority;
-        let asked = || asked.or_else(|| self.outbound.host.as_deref()?.parse::<Authority>().ok());
+        let asked = || asked.or_else(|| self.outbound.0.host.as_deref()?.parse::<Authority>().ok());
         let origin = sending.keeps_host().then(asked).flatten();
         if let Some(origin) = &origin {
             keep_host(parts, origin);
@@ -175,7 +175,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let OutboundLayer { greenlane, peer, .. } = &self.layer.outbound;
+        let Settings { greenlane, peer, .. } = &*self.layer.outbound.0;
         let lane = in_scope(&parts, || greenlane.lane_of(&parts.headers));
         match self.layer.plan(&lane, &parts.uri) {
             Plan::Send(sending) => self.send(parts, body, &lane, sending),
@@ -188,7 +188,9 @@ where
             _ => RoutedFuture::of(match self.layer.tell_only(&mut parts, None) {
                 Ok(call) => {
                     let request = Request::from_parts(parts, KeptBody::plain(body));
-                    let future = call.sending(|| self.inner.call(request));
+                    let underway = call.sending();
+                    let future = self.inner.call(request);
+                    drop(underway);
                     State::Called { future, call: Some(call) }
                 }
                 Err(error) => State::failed(error),
@@ -210,7 +212,7 @@ impl<S> Routed<S> {
     {
         if sending.may_fall_back() || sending.skips() {
             let attempts = parts.extensions.get_or_insert_default::<Attempts>().clone();
-            let OutboundLayer { greenlane, peer, .. } = &self.layer.outbound;
+            let Settings { greenlane, peer, .. } = &*self.layer.outbound.0;
             let peer = peer.as_ref().unwrap_or(sending.service());
             in_scope(&parts, || sending.note_skipped(greenlane, lane, peer, &attempts));
         }
@@ -226,7 +228,9 @@ impl<S> Routed<S> {
         match self.layer.tell(&mut parts, &sending) {
             Ok(call) => {
                 let request = Request::from_parts(parts, body);
-                let future = call.sending(|| self.inner.call(request));
+                let underway = call.sending();
+                let future = self.inner.call(request);
+                drop(underway);
                 let state = State::Called { future, call: Some(call) };
                 RoutedFuture::routed(state, sending, again, self.layer.unreached)
             }

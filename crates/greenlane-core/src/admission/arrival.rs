@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::carrier::{HeaderName, HeaderSink, HeaderSource, HeaderValue};
+use crate::carrier::{HeaderName, HeaderNames, HeaderSink, HeaderSource, HeaderValue};
 
 /// A request as it arrives: its headers, and what else its adapter knows of it.
 ///
@@ -79,11 +79,15 @@ impl<H: HeaderSource> HeaderSource for OnlyHeaders<'_, H> {
         self.0.visit(name, line);
     }
 
+    fn visit_any<'a>(&'a self, names: &HeaderNames, line: &mut dyn FnMut(usize, &'a [u8])) {
+        self.0.visit_any(names, line);
+    }
+
     fn has(&self, name: &HeaderName) -> bool {
         self.0.has(name)
     }
 
-    fn has_any(&self, names: &[HeaderName]) -> bool {
+    fn has_any(&self, names: &HeaderNames) -> bool {
         self.0.has_any(names)
     }
 }
@@ -161,12 +165,16 @@ impl HeaderSource for Arrived<'_> {
         HeaderSource::visit(&*self.headers, name, line);
     }
 
+    fn visit_any<'a>(&'a self, names: &HeaderNames, line: &mut dyn FnMut(usize, &'a [u8])) {
+        HeaderSource::visit_any(&*self.headers, names, line);
+    }
+
     fn has(&self, name: &HeaderName) -> bool {
         HeaderSource::has(&*self.headers, name)
     }
 
     #[inline]
-    fn has_any(&self, names: &[HeaderName]) -> bool {
+    fn has_any(&self, names: &HeaderNames) -> bool {
         HeaderSource::has_any(&*self.headers, names)
     }
 }

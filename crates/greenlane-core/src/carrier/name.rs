@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::HeaderNames;
 use crate::error::ConfigError;
 
 /// The name of a header, in lower case.
@@ -38,6 +39,10 @@ impl HeaderName {
         if RESERVED.contains(&text.as_str()) {
             return Err(refuse("the name is taken".to_owned()));
         }
+        if text == X_PREVIEW.as_str() {
+            // It is put on every call: a name that is known when compiling is copied for less.
+            return Ok(X_PREVIEW.clone());
+        }
         #[cfg(feature = "http")]
         let http =
             http::HeaderName::from_bytes(text.as_bytes()).map_err(|e| refuse(e.to_string()))?;
@@ -67,6 +72,14 @@ impl HeaderName {
             #[cfg(feature = "http")]
             http,
         })
+    }
+
+    /// A name that is known when compiling; else nothing.
+    pub(super) const fn known_text(&self) -> &'static str {
+        match &self.text {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(_) => "",
+        }
     }
 
     /// The name, in lower case.
@@ -167,6 +180,8 @@ const RESERVED: &[&str] = &[
     "x-preview-trail",
 ];
 
+/// Unless another one is set.
+static X_PREVIEW: HeaderName = HeaderName::known("x-preview");
 pub(crate) static BAGGAGE: HeaderName = HeaderName::known("baggage");
 pub(crate) static TRACESTATE: HeaderName = HeaderName::known("tracestate");
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::known("traceparent");
@@ -178,7 +193,8 @@ pub(crate) static HOST: HeaderName = HeaderName::known("host");
 /// What comes before `Cache-Control` for caches that know it: RFC 9213, section 2.2
 /// (<https://www.rfc-editor.org/rfc/rfc9213#section-2.2>), Fastly's and others' `Surrogate-Control`, nginx'
 /// `X-Accel-Expires`.
-pub(crate) static TARGETED_CACHE_CONTROL: [HeaderName; 7] = [
+pub(crate) static TARGETED_CACHE_CONTROL: HeaderNames = HeaderNames::known(&TARGETED);
+static TARGETED: [HeaderName; 7] = [
     HeaderName::known("akamai-cache-control"),
     HeaderName::known("cdn-cache-control"),
     HeaderName::known("cloudflare-cdn-cache-control"),

@@ -255,8 +255,6 @@ impl Builder {
         let header = self.header.as_deref().map(Wire::header).transpose()?;
         let baggage = self.baggage_key.as_deref().map(Wire::baggage).transpose()?;
         let wires = Wires::new(header.into_iter().chain(baggage).chain(self.wires))?;
-        // Its own previews are those that it is asked for.
-        identity.serves.iter().for_each(|preview| wires.keep(preview));
         let carry = self.carry.iter().map(|name| {
             let name = HeaderName::new(name).map_err(|error| error.of("carry"))?;
             wires.free(&name)?;
@@ -269,6 +267,10 @@ impl Builder {
         Ok(Inner {
             enabled: true,
             only_wires: !(admission.is_edge() || guard.previews_only || carries),
+            only_lane: !(admission.is_edge()
+                || guard.reject_mismatch
+                || carries
+                || self.hide_wires),
             admission,
             guard,
             egress,

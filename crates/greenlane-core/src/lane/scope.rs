@@ -6,12 +6,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::Lane;
-use crate::companion;
+use super::kind::{Apart, Bare, Kind, Moved};
+use crate::companion::Entered;
 use crate::config::Greenlane;
 use crate::hand_off::InScope;
 use crate::preview::Preview;
 use crate::propagator::RequestScope;
 use crate::trace::Traced;
+use crate::wire::Known;
 
 /// What a task works for: one request, or the background on purpose.
 ///
@@ -19,42 +21,6 @@ use crate::trace::Traced;
 /// spawned takes it along with [`spawn`](crate::spawn), [`HandOff`](crate::HandOff) and the like.
 #[derive(Clone)]
 pub struct Scope(pub(crate) Kind);
-
-#[derive(Clone)]
-pub(crate) enum Kind {
-    /// No scope, kept: what was handed off where there was none stays unscoped wherever it runs, and
-    /// never takes what it finds there for its own.
-    Unscoped,
-    Background(Apart),
-    /// A request without a preview and with nothing to hold, as nearly every one. It is not even dropped.
-    Nothing {
-        handle: u64,
-        /// See [`Apart`].
-        barred: bool,
-    },
-    /// A lane and nothing else to hold. No allocation.
-    Bare {
-        lane: Lane,
-        handle: u64,
-        apart: Apart,
-    },
-    /// The lane is the request's own, unless the application put this part of its work into another.
-    Request {
-        lane: Lane,
-        request: Arc<RequestScope>,
-    },
-}
-
-/// What calls don't travel in, although something on them may say so: a tracer or a proxying handler
-/// copies what the request said, and knows nothing of what was decided here.
-#[derive(Clone, Default)]
-pub(crate) struct Apart {
-    /// The lane of the request that the work was set apart from.
-    from: Lane,
-    /// The request named a preview that was not let in, or that did not decide: no other preview than the
-    /// scope's own is believed.
-    barred: bool,
-}
 
 thread_local! {
     /// The one place where a lane is kept: that of the task which this thread runs now. Scopes are swapped in for a call
@@ -92,7 +58,9 @@ impl Scope {
 
     /// The scope of work that belongs to no request, on purpose.
     pub fn background() -> Self {
-        Self(Kind::Background(Self::here().apart()))
+        let apart = Self::here().apart();
+        let something = apart.barred || !apart.from.is_active();
+        Self(Kind::Background(something.then(|| Arc::new(apart))))
     }
 
     /// The same work in another lane: what rides along with the request, and its trail, stay.
@@ -101,13 +69,20 @@ impl Scope {
     /// lane of a message.
     #[must_use]
     pub fn with_lane(self, lane: Lane) -> Self {
-        let apart = self.apart();
-        Self(match self.0 {
-            Kind::Unscoped | Kind::Background(_) => Kind::Bare { lane, handle: 0, apart },
-            Kind::Nothing { handle, .. } | Kind::Bare { handle, .. } => {
-                Kind::Bare { lane, handle, apart }
+        let bare = |known: Option<&Arc<Known>>| {
+            let (lane, apart, known) = (lane.clone(), self.apart(), known.cloned());
+            Kind::Bare(Arc::new(Bare { lane, handle: self.handle().unwrap_or(0), apart, known }))
+        };
+        Self(match &self.0 {
+            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => bare(None),
+            Kind::Known(known) => bare(Some(known)),
+            Kind::Bare(before) => bare(before.known.as_ref()),
+            Kind::Request(request) => {
+                Kind::Moved(Arc::new(Moved { lane, request: request.clone() }))
             }
-            Kind::Request { request, .. } => Kind::Request { lane, request },
+            Kind::Moved(before) => {
+                Kind::Moved(Arc::new(Moved { lane, request: before.request.clone() }))
+            }
         })
     }
 
@@ -119,10 +94,13 @@ impl Scope {
     /// The lane that the request itself was in, and whether it said more than was let in.
     fn said(&self) -> (&Lane, bool) {
         match &self.0 {
-            Kind::Unscoped => (&ACTIVE, false),
+            Kind::Unscoped | Kind::Background(None) => (&ACTIVE, false),
             Kind::Nothing { barred, .. } => (&ACTIVE, *barred),
-            Kind::Background(apart) | Kind::Bare { apart, .. } => (&apart.from, apart.barred),
-            Kind::Request { request, .. } => (&request.lane, request.barred),
+            Kind::Background(Some(apart)) => (&apart.from, apart.barred),
+            Kind::Bare(bare) => (&bare.apart.from, bare.apart.barred),
+            Kind::Known(known) => (&known.lane, false),
+            Kind::Request(request) => (&request.lane, request.barred),
+            Kind::Moved(moved) => (&moved.request.lane, moved.request.barred),
         }
     }
 
@@ -132,10 +110,13 @@ impl Scope {
     }
 
     #[inline]
-    fn lane_ref(&self) -> &Lane {
+    pub(crate) fn lane_ref(&self) -> &Lane {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => &ACTIVE,
-            Kind::Bare { lane, .. } | Kind::Request { lane, .. } => lane,
+            Kind::Bare(bare) => &bare.lane,
+            Kind::Known(known) => &known.lane,
+            Kind::Request(request) => &request.lane,
+            Kind::Moved(moved) => &moved.lane,
         }
     }
 
@@ -155,8 +136,8 @@ impl Scope {
     pub fn is_plain(&self) -> bool {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => true,
-            Kind::Bare { lane, .. } => lane.is_active(),
-            Kind::Request { .. } => false,
+            Kind::Bare(bare) => bare.lane.is_active(),
+            Kind::Known(_) | Kind::Request(_) | Kind::Moved(_) => false,
         }
     }
 
@@ -182,37 +163,33 @@ impl Scope {
     /// Runs a function in this scope that makes a future, and then that: [`run_sync`](Scope::run_sync) and
     /// [`run`](Scope::run) in one, as a service's `call` needs them.
     #[inline]
-    pub fn run_made<F: Future>(mut self, make: impl FnOnce() -> F) -> InScope<F> {
-        let future = self.inside(false, make);
-        InScope::new(self, future)
+    pub fn run_made<F: Future>(self, make: impl FnOnce() -> F) -> InScope<F> {
+        InScope::made(self, make)
     }
 
     /// Runs a function in this scope.
     #[inline]
     pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
-        self.clone().inside(false, function)
+        let mut scope = self.clone();
+        let swapped = scope.swap_in();
+        let entered = Entered::here(false);
+        let done = function();
+        Entered::leave(entered);
+        drop(swapped);
+        done
     }
 
-    /// Runs a function in this scope, which is `polled` or called.
+    /// What runs until this is dropped runs in this scope; in what accompanies it too, with [`Entered::here`].
     #[inline]
-    pub(crate) fn inside<R>(&mut self, polled: bool, function: impl FnOnce() -> R) -> R {
-        let _inside = self.enter();
-        // Without a companion the scope isn't even looked at.
-        let _entered =
-            if companion::is_there() { companion::enter(&Self::here(), polled) } else { None };
-        function()
-    }
-
-    /// What runs until this is dropped runs in this scope.
-    #[inline]
-    pub(crate) fn enter(&mut self) -> Inside<'_> {
+    pub(crate) fn swap_in(&mut self) -> Swapped<'_> {
         swap(self);
-        Inside(self)
+        Swapped(self)
     }
 
     /// The handle whose inbound took this request in. Known in every request that was let into a preview.
-    pub fn greenlane(&self) -> Option<&Greenlane> {
-        self.request().map(|request| &request.greenlane)
+    pub fn greenlane(&self) -> Option<Greenlane> {
+        let of_request = self.request().map(|request| request.greenlane.clone());
+        of_request.or_else(|| self.known()?.greenlane())
     }
 
     /// A span that began in this scope is of this trace. A request's hops are logged with its trace's id: what its
@@ -240,8 +217,11 @@ impl Scope {
     pub(crate) fn handle(&self) -> Option<u64> {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => None,
-            Kind::Nothing { handle, .. } | Kind::Bare { handle, .. } => Some(*handle),
-            Kind::Request { request, .. } => Some(request.greenlane.0.number),
+            Kind::Nothing { handle, .. } => Some(*handle),
+            Kind::Bare(bare) => Some(bare.handle),
+            Kind::Known(known) => Some(known.handle),
+            Kind::Request(request) => Some(request.greenlane.0.number),
+            Kind::Moved(moved) => Some(moved.request.greenlane.0.number),
         }
     }
 
@@ -265,8 +245,30 @@ impl Scope {
 
     pub(crate) fn request(&self) -> Option<&Arc<RequestScope>> {
         match &self.0 {
-            Kind::Request { request, .. } => Some(request),
+            Kind::Request(request) => Some(request),
+            Kind::Moved(moved) => Some(&moved.request),
             _ => None,
+        }
+    }
+
+    /// What calls of a preview's request are told, where nothing rides along and nothing was set apart; and where they are
+    /// tracked.
+    pub(crate) fn at_a_glance(&self) -> Option<(Arc<Known>, Option<Arc<RequestScope>>)> {
+        match &self.0 {
+            Kind::Known(known) => Some((known.clone(), None)),
+            Kind::Request(request) if request.carries_nothing() => {
+                Some((request.known.clone()?, Some(request.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is kept of the preview that this request is for.
+    pub(crate) fn known(&self) -> Option<&Arc<Known>> {
+        match &self.0 {
+            Kind::Known(known) => Some(known),
+            Kind::Bare(bare) => bare.known.as_ref(),
+            _ => self.request()?.known.as_ref(),
         }
     }
 }
@@ -282,9 +284,9 @@ impl fmt::Debug for Scope {
 }
 
 /// As long as code runs in a scope. Meanwhile the scope before it is kept in its place.
-pub(crate) struct Inside<'a>(&'a mut Scope);
+pub(crate) struct Swapped<'a>(&'a mut Scope);
 
-impl Drop for Inside<'_> {
+impl Drop for Swapped<'_> {
     #[inline]
     fn drop(&mut self) {
         swap(self.0);
@@ -302,8 +304,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lane_is_one_word_wide() {
+    fn a_lane_is_one_word_wide_and_a_scope_two() {
         assert_eq!(size_of::<Lane>(), size_of::<usize>());
+        assert_eq!(size_of::<Scope>(), 2 * size_of::<usize>());
     }
 
     #[test]

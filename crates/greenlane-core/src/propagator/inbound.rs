@@ -1,23 +1,22 @@
 //! The server side of a service.
 
 mod answer;
+mod enter;
+mod glance;
 
-use std::sync::Arc;
+use answer::Answer;
+pub use glance::{Closing, Glance};
 
-use answer::{Answer, Refused};
-
-use super::rejection::{NOT_ADMITTED, Rejection};
-use super::{Carried, RequestScope};
+use super::rejection::Rejection;
 use crate::admission::{Admitted, Arrival, OnlyHeaders};
 use crate::carrier::{HeaderSink, HeaderSource};
 use crate::companion;
 use crate::config::Greenlane;
 use crate::counters::Counter;
-use crate::lane::{Kind, Lane, Scope};
+use crate::lane::Scope;
 use crate::observer::Watch;
 use crate::preview::Preview;
-use crate::trace::{TraceId, Traced};
-use crate::trail::{Recorder, TRAIL};
+use crate::trail::TRAIL;
 use crate::wire::{Reading, keep_from_connection};
 
 /// A request that was taken in, until its response head leaves.
@@ -43,11 +42,11 @@ impl Greenlane {
     /// Takes a request in: reads the wires, decides who may enter, and takes off the headers what
     /// must not be handed on.
     pub fn extract_from<A: Arrival>(&self, request: &mut A) -> InboundCall {
+        self.extract_glanced(self.glance(request), request)
+    }
+
+    fn extract_closely<A: Arrival>(&self, request: &mut A) -> InboundCall {
         let inner = &*self.0;
-        if let Some(scope) = self.extract_nothing(request) {
-            let watch = Watch::begin(self, &Lane::ACTIVE, false);
-            return InboundCall { watch, ..InboundCall::plain(Some(scope)) };
-        }
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.
             return InboundCall::plain(Some(self.nothing_scope(false)));
@@ -82,29 +81,6 @@ impl Greenlane {
         self.enter(admitted, barred, request)
     }
 
-    /// The scope of a request that says nothing of a preview, where there is nothing to decide and nothing will be put on its
-    /// answer. `None` where [`extract_from`](Greenlane::extract_from) has to be asked.
-    #[inline]
-    fn extract_nothing(&self, headers: &impl HeaderSource) -> Option<Scope> {
-        let inner = &*self.0;
-        let named = || companion::is_there() && companion::named(self).is_some();
-        if !inner.only_wires || inner.wires.have_lines(headers) || named() {
-            return None;
-        }
-        let nested = Scope::look(|scope| scope.and_then(Scope::handle) == Some(inner.number));
-        (!nested).then(|| self.nothing_scope(false))
-    }
-
-    /// [`extract_from`](Greenlane::extract_from) for nearly every request: one that says nothing of a preview, at an instance
-    /// where there is nothing to decide and nobody is told of its end. Nothing is to be put on its answer. `None` where
-    /// `extract_from` has to be asked.
-    ///
-    /// For adapters that would move an [`InboundCall`] about with every request.
-    #[inline]
-    pub fn scope_of_nothing(&self, headers: &impl HeaderSource) -> Option<Scope> {
-        if self.0.observers.are_there() { None } else { self.extract_nothing(headers) }
-    }
-
     /// Takes everything of ours off a request; at the edge also what proves who may enter, and what others
     /// could take for ours. Says whether there was something that names a preview.
     fn strip(&self, request: &mut impl HeaderSink) -> bool {
@@ -129,55 +105,6 @@ impl Greenlane {
         silent.then(|| companion::named(self)).flatten()
     }
 
-    fn enter(&self, admitted: Admitted, barred: bool, request: &impl Arrival) -> InboundCall {
-        let inner = &*self.0;
-        let rejection = self.rejection(&admitted, request.path());
-        let carried = self.carried(request);
-        let refuse = |reason| {
-            let (greenlane, trace_id) = (self.clone(), TraceId::named_by(request));
-            Answer::Refused(Box::new(Refused { greenlane, reason, trace_id }))
-        };
-        let mut shown = true;
-        let (lane, answer) = match admitted {
-            Admitted::Preview { preview, shown: may_see } => {
-                inner.wires.keep(&preview);
-                shown = may_see;
-                (Lane::from(preview), Answer::Nothing)
-            }
-            Admitted::Refused(reason) => (Lane::ACTIVE, refuse(reason.as_str())),
-            Admitted::Active if inner.admission.is_edge() => (Lane::ACTIVE, Answer::NoTrail),
-            Admitted::Active if rejection.is_some() => (Lane::ACTIVE, refuse(NOT_ADMITTED)),
-            Admitted::Active => (Lane::ACTIVE, Answer::Nothing),
-        };
-        let watch = Watch::begin(self, &lane, matches!(answer, Answer::Refused(_)));
-        if lane.is_active() && carried.is_empty() {
-            // Nearly every request: nothing is allocated.
-            let scope = Some(self.nothing_scope(barred));
-            return InboundCall { scope, answer, rejection, watch };
-        }
-        let wants = !lane.is_active();
-        // Hops are logged with it, and only the trail has hops; bridges tell a request's spans by it.
-        let logs = wants && (inner.trail || companion::is_there());
-        let request = Arc::new(RequestScope {
-            greenlane: self.clone(),
-            lane,
-            carried,
-            barred,
-            shown,
-            recorder: (wants && inner.trail).then(Recorder::default),
-            traced: Traced::new(logs.then(|| TraceId::named_by(request)).flatten()),
-        });
-        let lane = request.lane.clone();
-        let scope = Some(Scope(Kind::Request { lane, request: request.clone() }));
-        let answer = if wants { Answer::Preview(request) } else { answer };
-        InboundCall { scope, answer, rejection, watch }
-    }
-
-    #[inline]
-    fn nothing_scope(&self, barred: bool) -> Scope {
-        Scope(Kind::Nothing { handle: self.0.number, barred })
-    }
-
     /// Two inbounds of the same handle around one handler are one. A request that a handler makes
     /// of the same service in process, in another lane, is one of its own.
     fn is_nested(&self, reading: &Reading) -> bool {
@@ -192,22 +119,6 @@ impl Greenlane {
             };
             same_lane || self.0.admission.is_edge()
         })
-    }
-
-    fn carried(&self, headers: &impl HeaderSource) -> Carried {
-        let inner = &*self.0;
-        let mut carried = Carried::default();
-        for name in &inner.carry {
-            let mut lines = Vec::new();
-            headers.visit(name, &mut |line| lines.push(line.to_vec()));
-            if !lines.is_empty() {
-                carried.headers.push((name.clone(), lines));
-            }
-        }
-        if inner.carry_baggage {
-            carried.baggage = inner.wires.foreign(headers, &inner.counters);
-        }
-        carried
     }
 }
 
@@ -238,13 +149,10 @@ impl InboundCall {
     }
 
     /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it.
-    #[inline]
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
         if let Some(watch) = &mut self.watch {
             watch.see(status, headers);
         }
-        if !matches!(self.answer, Answer::Nothing) {
-            self.answer.put(headers);
-        }
+        self.answer.put(headers);
     }
 }

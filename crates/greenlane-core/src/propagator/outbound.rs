@@ -1,12 +1,14 @@
 //! The client side of a service.
 
 mod call;
+mod destination;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use call::OutboundCall;
 use call::{Telling, Tracked};
+use destination::To;
+pub use destination::{Attempts, Departure, Destination};
 
 use super::RequestScope;
 use crate::carrier::{HeaderSink, HeaderSource};
@@ -16,57 +18,7 @@ use crate::error::Unscoped;
 use crate::lane::{Lane, Scope};
 use crate::preview::Preview;
 use crate::trail::{Full, Hop, printable};
-use crate::wire::{Reading, Seen, keep_from_connection};
-
-/// Whom a call is for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Destination<'a> {
-    host: Option<&'a str>,
-    peer: Option<&'a str>,
-    attempt: u32,
-    lane: Option<&'a Lane>,
-}
-
-impl<'a> Destination<'a> {
-    /// The host that the request names: a URL's host, in brackets where it is an IPv6 address.
-    /// Never from a `Host` header, which a proxying handler may have copied from a stranger.
-    pub fn host(host: Option<&'a str>) -> Self {
-        Self { host, peer: None, attempt: 1, lane: None }
-    }
-
-    /// The callee's name in the trail, in place of its host.
-    #[must_use]
-    pub fn peer(self, peer: Option<&'a str>) -> Self {
-        Self { peer, ..self }
-    }
-
-    /// Which attempt of a retried or hedged call this is, from 1.
-    #[must_use]
-    pub fn attempt(self, attempt: u32) -> Self {
-        Self { attempt, ..self }
-    }
-
-    /// The lane of an earlier sending of the same call, before a redirect.
-    #[must_use]
-    pub fn lane(self, lane: Option<&'a Lane>) -> Self {
-        Self { lane, ..self }
-    }
-
-    fn name(&self) -> &'a str {
-        self.peer.or(self.host).unwrap_or("(unknown)")
-    }
-}
-
-/// Counts the attempts of one call: shared by what a retry or hedge makes of one request.
-#[derive(Clone, Debug, Default)]
-pub struct Attempts(Arc<AtomicU32>);
-
-impl Attempts {
-    /// The number of the attempt that starts now, from 1.
-    pub fn start(&self) -> u32 {
-        self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1)
-    }
-}
+use crate::wire::{Glance, Reading, Seen, keep_from_connection};
 
 /// What the headers of a call say of its lane.
 struct Said {
@@ -91,6 +43,44 @@ impl Greenlane {
         destination: &Destination<'_>,
         headers: &mut H,
     ) -> Result<OutboundCall, Unscoped> {
+        self.inject_into(&mut To { destination, headers })
+    }
+
+    /// [`inject`](Greenlane::inject), for a call that tells itself whom it is for.
+    ///
+    /// # Errors
+    ///
+    /// When the call is outside any scope and this handle is strict.
+    pub fn inject_into<D: Departure>(&self, call: &mut D) -> Result<OutboundCall, Unscoped> {
+        match self.inject_at_a_glance(call) {
+            Some(injected) => Ok(injected),
+            None => self.inject_closely(call),
+        }
+    }
+
+    /// What nearly every call of a preview's request is: one that says nothing itself, for a host that may be told.
+    #[inline]
+    fn inject_at_a_glance<D: Departure>(&self, call: &mut D) -> Option<OutboundCall> {
+        let inner = &*self.0;
+        let (known, request) = Scope::look(|scope| scope.and_then(Scope::at_a_glance))?;
+        let mine = inner.only_lane && known.handle == inner.number;
+        if !mine || inner.wires.have_lines_or_options(call) {
+            return None;
+        }
+        let destination = call.destination();
+        let name = inner.egress.known_name_of(destination.host?)?;
+        if destination.lane.is_some() {
+            return None;
+        }
+        let lane = known.lane.clone();
+        let tracked = request.and_then(|request| {
+            self.track(&destination, Some(name), &lane, Telling::Done, &request)
+        });
+        inner.wires.write_known(&known, call);
+        Some(OutboundCall { lane, told: Telling::Done, takes_trail: true, tracked })
+    }
+
+    fn inject_closely<D: Departure>(&self, headers: &mut D) -> Result<OutboundCall, Unscoped> {
         let inner = &*self.0;
         if !inner.enabled {
             let lane = Lane::ACTIVE;
@@ -112,16 +102,21 @@ impl Greenlane {
             true => self.set_by_application(scope.as_ref(), headers),
             false => (None, false),
         };
+        let destination = headers.destination();
         let lane = match (own.map(Lane::from).or(destination.lane.cloned()), &scope) {
             (Some(lane), _) => lane,
             (None, Some(scope)) => scope.lane(),
             (None, None) => {
-                self.lost(destination)?;
+                self.lost(&destination)?;
                 Lane::ACTIVE
             }
         };
-        let told = self.tell(destination, &lane, lines, request.map(|request| &**request), headers);
-        let tracked = request.and_then(|request| self.track(destination, &lane, told, request));
+        let told = self.tell(&lane, lines, request.map(|request| &**request), headers);
+        let destination = headers.destination();
+        let tracked = request.and_then(|request| {
+            let known = destination.host.and_then(|host| inner.egress.name_of(host));
+            self.track(&destination, known, &lane, told, request)
+        });
         Ok(OutboundCall { lane, told, takes_trail: scope.is_some(), tracked })
     }
 
@@ -135,7 +130,8 @@ impl Greenlane {
         let inner = &*self.0;
         let plain =
             inner.only_wires && Scope::look(|scope| scope.is_some_and(Scope::holds_nothing));
-        (plain && !inner.wires.have_lines(headers)).then(OutboundCall::of_nothing)
+        let silent = plain && matches!(inner.wires.glance(headers), Glance::Nothing);
+        silent.then(OutboundCall::of_nothing)
     }
 
     /// The lane that [`inject`](Greenlane::inject) would choose for a call with these headers: what the
@@ -203,13 +199,12 @@ impl Greenlane {
     }
 
     /// Writes what the callee is to know, or takes it off.
-    fn tell<H: HeaderSink>(
+    fn tell<D: Departure>(
         &self,
-        destination: &Destination<'_>,
         lane: &Lane,
         lines: bool,
         request: Option<&RequestScope>,
-        headers: &mut H,
+        headers: &mut D,
     ) -> Telling {
         let inner = &*self.0;
         let carried = request.map(|request| &request.carried).filter(|c| !c.is_empty());
@@ -217,14 +212,14 @@ impl Greenlane {
         if !something && !lines {
             return Telling::Nothing;
         }
-        if !inner.egress.allows(destination.host) {
+        if !inner.egress.allows(headers.destination().host) {
             // Also what is not ours to the letter, and a laxer reader could take for it.
             let stripped = inner.wires.strip(headers, &inner.counters);
             if !something && !stripped {
                 return Telling::Nothing;
             }
-            let service = &inner.identity.service;
-            inner.egress.warn_refused(service, destination.peer, destination.host);
+            let (service, to) = (&inner.identity.service, headers.destination());
+            inner.egress.warn_refused(service, to.peer, to.host);
             inner.counters.add(Counter::Withheld, 1);
             return Telling::Withheld;
         }
@@ -261,9 +256,11 @@ impl Greenlane {
         Ok(())
     }
 
+    /// `known` is the host's name, where it may be told.
     fn track(
         &self,
         destination: &Destination<'_>,
+        known: Option<Arc<str>>,
         lane: &Lane,
         told: Telling,
         request: &Arc<RequestScope>,
@@ -274,9 +271,9 @@ impl Greenlane {
         }
         let recorder = request.recorder.as_ref()?;
         let wanted = lane.preview().filter(|_| *lane != request.lane);
-        let known = destination.host.filter(|_| destination.peer.is_none());
-        let known = known.and_then(|host| self.0.egress.name_of(host));
+        let known = known.filter(|_| destination.peer.is_none());
         let name = known.unwrap_or_else(|| printable(destination.name()));
+        let apart = destination.attempt > 1 || wanted.is_some();
         let hop = Hop::of_attempt(name, destination.attempt, wanted.cloned());
         let place = recorder.start(hop).map_err(|(full, hop)| {
             let counter = match full {
@@ -288,6 +285,6 @@ impl Greenlane {
         });
         let withheld = told == Telling::Withheld;
         let (greenlane, request) = (self.clone(), request.clone());
-        Some(Tracked { greenlane, request, place, withheld })
+        Some(Tracked { greenlane, request, place, withheld, apart, open: true })
     }
 }

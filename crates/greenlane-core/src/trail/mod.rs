@@ -3,10 +3,12 @@
 mod format;
 mod hop;
 mod recorder;
+mod rendered;
 
 pub(crate) use hop::printable;
 pub use hop::{Hop, Served};
 pub(crate) use recorder::{Call, Full, Recorder, Slot};
+pub(crate) use rendered::{Made, Rendered};
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,8 +24,6 @@ pub static TRAIL: HeaderName = HeaderName::known("x-preview-trail");
 pub(crate) const MAX_HOPS: usize = 64;
 /// At most so many bytes: nginx's default buffers answer 502 near 4 KiB of response head.
 pub(crate) const MAX_BYTES: usize = 2048;
-/// Longer ones are not kept for the next time: they are hardly ever the same again.
-const MAX_KNOWN: usize = 256;
 
 /// Who answered one request: an RFC 9651 list of hops, in pre-order of the call tree and in the
 /// order in which calls started.
@@ -87,9 +87,7 @@ impl Trail {
         }
         Some(Self::parse(&value).map(|trail| {
             let trail = Arc::new(trail);
-            if value.len() <= MAX_KNOWN {
-                known.keep(&value, trail.clone());
-            }
+            _ = known.get_or_keep(&value, || Some(trail.clone()));
             trail
         }))
     }

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Hop, Served, Trail};
+use super::{Hop, Made, Served, Trail};
+use crate::identity::Role;
 
 /// A request remembers so many calls and hops, so that neither a loop nor a hostile callee can
 /// fill the memory. More than a trail shows, since equal neighbours fold.
@@ -106,6 +107,27 @@ impl Recorder {
         if let Some(place) = calls.slots.get_mut(slot.0) {
             *place = outcome;
         }
+    }
+
+    /// The response head leaves now. By what its trail may be found again.
+    pub(crate) fn close(&self, served: Served, role: Option<Role>) -> Option<Made> {
+        let mut calls = self.calls();
+        calls.closed = true;
+        let answered = calls.slots.iter().map(|call| match call {
+            Call::Answered(trail) => Some(trail),
+            Call::Pending(_) | Call::Settled(_) => None,
+        });
+        Made::of(served, role, answered)
+    }
+
+    /// What calls were answered.
+    pub(crate) fn answered(&self) -> Vec<Arc<Trail>> {
+        let calls = self.calls();
+        let answered = calls.slots.iter().filter_map(|call| match call {
+            Call::Answered(trail) => Some(trail.clone()),
+            Call::Pending(_) | Call::Settled(_) => None,
+        });
+        answered.collect()
     }
 
     /// All calls in the order in which they started, for the response head that leaves now: behind what is there,

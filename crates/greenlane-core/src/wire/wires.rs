@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use super::known::{Known, Line};
 use super::{Kind, Seen, Wire, entries};
 use crate::baggage::{self, Spliced, members, resembles, trim};
-use crate::carrier::{BAGGAGE, HeaderName, HeaderSink, HeaderSource, HeaderValue, TRACESTATE};
+use crate::carrier::{
+    BAGGAGE, CONNECTION, HeaderName, HeaderNames, HeaderSink, HeaderSource, TRACESTATE,
+};
 use crate::counters::{Counter, Counters};
 use crate::error::ConfigError;
 use crate::memo::Memo;
@@ -15,19 +18,13 @@ use crate::preview::Preview;
 pub(crate) struct Wires {
     pub(crate) all: Vec<Wire>,
     /// The headers they are on, each once.
-    pub(super) headers: Vec<HeaderName>,
+    pub(super) headers: HeaderNames,
+    /// They, and `Connection`.
+    watched: HeaderNames,
+    /// What stands on each of them.
+    pub(super) lines: Vec<Line>,
     /// Previews that were let in.
-    known: Memo<Arc<Known>>,
-}
-
-/// A preview, as it is written again and again.
-#[derive(Debug)]
-pub(crate) struct Known {
-    pub(crate) preview: Preview,
-    /// In a header of its own.
-    value: HeaderValue,
-    /// In baggage, where there is nothing else.
-    line: HeaderValue,
+    pub(super) known: Memo<Arc<Known>>,
 }
 
 impl Wires {
@@ -54,13 +51,16 @@ impl Wires {
     }
 
     pub(crate) fn of(all: Vec<Wire>) -> Self {
-        let mut headers: Vec<HeaderName> = Vec::new();
-        for name in all.iter().map(Wire::on) {
-            if !headers.contains(name) {
-                headers.push(name.clone());
+        let (mut headers, mut lines) = (Vec::new(), Vec::new());
+        for wire in &all {
+            if !headers.contains(wire.on()) {
+                headers.push(wire.on().clone());
+                lines.push(Line::of(&wire.0));
             }
         }
-        Self { all, headers, known: Memo::default() }
+        let watched = headers.iter().cloned().chain([CONNECTION.clone()]).collect();
+        let (headers, watched) = (HeaderNames::of(headers), HeaderNames::of(watched));
+        Self { all, headers, watched, lines, known: Memo::default() }
     }
 
     /// Whether this is a header that a lane is read from or written to.
@@ -79,31 +79,19 @@ impl Wires {
         Ok(())
     }
 
+    /// Whether there is a line to look at, or one that could name a header of ours to those who hand the message on.
+    pub(crate) fn have_lines_or_options(&self, headers: &(impl HeaderSource + ?Sized)) -> bool {
+        headers.has_any(&self.watched)
+    }
+
     /// Whether there is a line to look at.
     #[inline]
     pub(crate) fn have_lines(&self, headers: &(impl HeaderSource + ?Sized)) -> bool {
         headers.has_any(&self.headers)
     }
 
-    /// This preview was let in: the next request finds it as it is.
-    pub(crate) fn keep(&self, preview: &Preview) {
-        let name = preview.as_str().as_bytes();
-        if self.know(name) {
-            return;
-        }
-        let value = HeaderValue::new(name).zip(HeaderValue::new(&self.opening(Some(preview)).line));
-        if let Some((value, line)) = value {
-            let preview = preview.clone();
-            self.known.keep(name, Arc::new(Known { preview, value, line }));
-        }
-    }
-
-    pub(crate) fn know(&self, name: &[u8]) -> bool {
-        self.known.has(name)
-    }
-
     /// A line of baggage that opens with this preview.
-    fn opening(&self, preview: Option<&Preview>) -> Spliced {
+    pub(super) fn opening(&self, preview: Option<&Preview>) -> Spliced {
         let own = preview
             .into_iter()
             .flat_map(|preview| self.baggage_keys().map(|key| (key, preview.as_str())));
@@ -119,6 +107,17 @@ impl Wires {
     /// request that came in.
     pub(crate) fn read_call(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
         Seen::of(self.all.iter().filter(|wire| wire.is_written()), headers, &self.known)
+    }
+
+    /// [`write`](Wires::write), for a call that has no line and nothing to hand on besides.
+    pub(crate) fn write_known(&self, known: &Known, headers: &mut impl HeaderSink) {
+        for (name, line) in self.headers.iter().zip(&self.lines) {
+            match line {
+                Line::Name => headers.set_value(name, &known.value),
+                Line::Baggage => headers.set_value(name, &known.line),
+                Line::Other => {}
+            }
+        }
     }
 
     /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it.

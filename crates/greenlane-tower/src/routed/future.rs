@@ -98,7 +98,9 @@ where
         match layer.tell(&mut parts, sending) {
             Ok(call) => {
                 let request = Request::from_parts(parts, KeptBody::plain(body));
-                let future = call.sending(|| service.call(request));
+                let underway = call.sending();
+                let future = service.call(request);
+                drop(underway);
                 State::Called { future, call: Some(call) }
             }
             Err(error) => State::failed(error),
@@ -118,10 +120,9 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProj::Called { future, call } => {
-                    let polled = match &*call {
-                        Some(call) => call.sending(|| future.poll(cx)),
-                        None => future.poll(cx),
-                    };
+                    let underway = call.as_ref().map(OutboundCall::sending);
+                    let polled = future.poll(cx);
+                    drop(underway);
                     let mut result = ready!(polled).map_err(Into::<BoxError>::into);
                     tell(call.take(), &mut result);
                     let unreached = matches!(&result, Err(error) if (*this.unreached)(&**error));

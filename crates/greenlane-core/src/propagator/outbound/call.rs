@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
-use crate::companion::{self, Sending};
+use crate::companion::{self, Underway};
 use crate::config::Greenlane;
 use crate::counters::Counter;
 use crate::error::TrailError;
@@ -44,6 +44,10 @@ pub(super) struct Tracked {
     /// Where it stands in the request's trail; or the call itself, where there is no place.
     pub(super) place: Result<Slot, Box<Hop>>,
     pub(super) withheld: bool,
+    /// What the callee says of itself does not say all: it is a later attempt, or in another lane than the request.
+    pub(super) apart: bool,
+    /// What became of it is not told yet.
+    pub(super) open: bool,
 }
 
 impl OutboundCall {
@@ -71,41 +75,31 @@ impl OutboundCall {
         self.told == Telling::Withheld
     }
 
-    /// Runs what sends the request, in part or whole: the inner service's `call`, or a poll of its future. So that a
+    /// As long as this is held, code sends the request: the inner service's `call`, or a poll of its future. So that a
     /// companion can find out what stands in the wrong order: see [`is_sending`](crate::is_sending).
     #[inline]
-    pub fn sending<R>(&self, send: impl FnOnce() -> R) -> R {
-        let told = !self.lane.is_active() && self.told();
-        let _sending = (told && companion::is_there()).then(|| Sending::set(true));
-        send()
+    pub fn sending(&self) -> Underway {
+        if companion::is_there() && !self.lane.is_active() && self.told() {
+            return Underway::set(true);
+        }
+        Underway::NOTHING
     }
 
     /// The call was answered: takes the trail off the response, into the request's.
-    #[inline]
-    pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
-        if let Some(tracked) = self.tracked.take() {
-            // Whoever was not told has nothing to say.
-            let known = &tracked.greenlane.0.trails;
-            let theirs = if tracked.withheld { None } else { Trail::of_known(headers, known) };
-            tracked.answered(status, || is_unavailable(status, headers), theirs);
+    #[inline(always)]
+    pub fn answered<H: HeaderSink>(self, status: u16, headers: &mut H) {
+        if let Some(tracked) = self.tracked {
+            tracked.see(status, headers);
         }
-        if self.takes_trail && headers.has_any(std::slice::from_ref(&TRAIL)) {
+        if self.takes_trail && headers.has(&TRAIL) {
             headers.remove(&TRAIL);
         }
     }
 
     /// The call got no answer.
-    pub fn failed(mut self) {
-        if let Some(tracked) = self.tracked.take() {
+    pub fn failed(self) {
+        if let Some(mut tracked) = self.tracked {
             tracked.settle(Served::Failed);
-        }
-    }
-}
-
-impl Drop for OutboundCall {
-    fn drop(&mut self) {
-        if let Some(tracked) = self.tracked.take() {
-            tracked.settle(Served::Cancelled);
         }
     }
 }
@@ -119,20 +113,31 @@ fn is_unavailable(status: u16, headers: &impl HeaderSource) -> bool {
 }
 
 impl Tracked {
+    #[inline(never)]
+    fn see(mut self, status: u16, headers: &impl HeaderSource) {
+        // Whoever was not told has nothing to say.
+        let known = &self.greenlane.0.trails;
+        let theirs = if self.withheld { None } else { Trail::of_known(headers, known) };
+        self.answered(status, || is_unavailable(status, headers), theirs);
+    }
+
     fn answered(
-        self,
+        &mut self,
         status: u16,
         is_unavailable: impl FnOnce() -> bool,
         theirs: Option<Result<Arc<Trail>, TrailError>>,
     ) {
+        let theirs = match theirs {
+            Some(Ok(mut trail)) if !trail.hops().is_empty() => {
+                if self.apart {
+                    Arc::make_mut(&mut trail).called_as(&self.hop());
+                }
+                return self.record(trail);
+            }
+            others => others,
+        };
         let hop = self.hop().status_is(status);
         match theirs {
-            Some(Ok(mut trail)) if !trail.hops().is_empty() => {
-                if hop.attempt() > 1 || hop.wanted().is_some() {
-                    Arc::make_mut(&mut trail).called_as(&hop);
-                }
-                self.record(trail);
-            }
             Some(Err(problem)) => {
                 self.greenlane.0.counters.add(Counter::BadTrails, 1);
                 let service = hop.service();
@@ -144,12 +149,12 @@ impl Tracked {
         }
     }
 
-    fn settle(self, served: Served) {
+    fn settle(&mut self, served: Served) {
         let hop = self.hop().serves(served);
         self.settle_with(hop);
     }
 
-    fn settle_with(self, hop: Hop) {
+    fn settle_with(&mut self, hop: Hop) {
         // What egress kept back stays so, whatever became of the call.
         let hop = if self.withheld { self.hop().serves(Served::Withheld) } else { hop };
         log_hop(&self.greenlane, self.request.traced.id(), &self.request.lane, &hop);
@@ -167,9 +172,18 @@ impl Tracked {
         .unwrap_or_else(|| Hop::of_call("(unknown)", Served::Pending))
     }
 
-    fn record(&self, outcome: impl Into<Call>) {
+    fn record(&mut self, outcome: impl Into<Call>) {
+        self.open = false;
         if let (Some(recorder), Ok(slot)) = (&self.request.recorder, &self.place) {
             recorder.settle(*slot, outcome);
+        }
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        if self.open {
+            self.settle(Served::Cancelled);
         }
     }
 }

@@ -1,30 +1,53 @@
-//! Requests and calls that have nothing to say, and what is kept for those that do.
+//! Requests and calls that need only a glance, and what is kept for them.
 
 use std::sync::Arc;
 
 use super::*;
-use crate::Observer;
+use crate::lane::Kind;
+use crate::{Lane, Observer};
 
-/// Whether there is a short way for a request with these headers.
-fn is_short(builder: Builder, lines: &[(&str, &str)]) -> bool {
-    let greenlane = builder.build().unwrap();
-    greenlane.scope_of_nothing(&headers(lines)).is_some()
+fn quietly(greenlane: &Greenlane, lines: &[(&str, &str)]) -> Option<(Scope, Closing)> {
+    greenlane.extract_quietly(greenlane.glance(&headers(lines))).ok()
 }
 
+/// Whether a request with these headers needs only a glance.
+fn is_quiet(builder: Builder, lines: &[(&str, &str)]) -> bool {
+    quietly(&builder.build().unwrap(), lines).is_some()
+}
+
+struct Nobody;
+
+impl Observer for Nobody {}
+
 #[test]
-fn a_request_that_says_nothing_has_a_short_way_and_no_other() {
-    let others = [("host", "fms-api"), ("traceparent", "00-1-1-01"), ("tracestate", "a=b")];
-    assert!(is_short(inside(), &others) && is_short(inside().hide_wires(true), &[]));
-    for line in [("x-preview", "release-42"), ("x-preview", ""), ("baggage", "a=1")] {
-        assert!(!is_short(inside(), &[line]), "{line:?}");
+fn a_request_that_says_nothing_needs_only_a_glance_and_no_other() {
+    let others = [
+        ("host", "fms-api"),
+        ("traceparent", "00-1-1-01"),
+        ("tracestate", "a=b"),
+        ("baggage", "tenant=a, user=b;p=1"),
+        ("baggage", "c"),
+    ];
+    assert!(is_quiet(inside(), &others) && is_quiet(inside().hide_wires(true), &[]));
+    for line in [
+        ("x-preview", "release-42"),
+        ("x-preview", ""),
+        ("baggage", "preview=release-42"),
+        ("baggage", "a=1,Preview=release-42"),
+        ("baggage", "%70review=release-42"),
+        ("baggage", "a=preview"),
+    ] {
+        assert!(!is_quiet(inside(), &[line]), "{line:?}");
     }
     // Beyond what is looked at line by line.
     let many: Vec<_> = (0..20).map(|n| format!("x-other-{n}")).collect();
     let mut many: Vec<_> = many.iter().map(|name| (name.as_str(), "x")).collect();
-    assert!(is_short(inside(), &many));
+    assert!(is_quiet(inside(), &many));
     many.push(("baggage", "a=1"));
-    assert!(!is_short(inside(), &many));
-    assert!(!is_short(inside().wires(Wire::signadot()), &others), "tracestate is a wire there");
+    assert!(is_quiet(inside(), &many));
+    many.push(("baggage", "preview=a"));
+    assert!(!is_quiet(inside(), &many));
+    assert!(!is_quiet(inside().wires(Wire::signadot()), &others), "tracestate is a wire there");
     for builder in [
         Greenlane::edge("console", [Gate::listener("testers")]),
         inside().carry("x-tenant-id"),
@@ -32,22 +55,102 @@ fn a_request_that_says_nothing_has_a_short_way_and_no_other() {
         Greenlane::inside("fms-api").serves(["release-42"]).previews_only(true),
         inside().enabled(false),
     ] {
-        assert!(!is_short(builder, &[]));
+        assert!(!is_quiet(builder, &[]));
     }
-    struct Nobody;
-    impl Observer for Nobody {}
     let observed = inside().build().unwrap();
     observed.observe(Arc::new(Nobody));
-    assert!(observed.scope_of_nothing(&headers(&[])).is_none(), "somebody wants to know its end");
+    assert!(quietly(&observed, &[]).is_none(), "somebody wants to know its end");
 }
 
 #[test]
-fn a_request_inside_of_another_has_no_short_way() {
+fn a_request_inside_of_another_is_looked_at_closely() {
     let greenlane = inside().build().unwrap();
-    let scope = greenlane.scope_of_nothing(&headers(&[])).unwrap();
-    assert!(scope.run_sync(|| greenlane.scope_of_nothing(&headers(&[]))).is_none());
-    let another = inside().build().unwrap();
-    assert!(scope.run_sync(|| another.scope_of_nothing(&headers(&[]))).is_some());
+    let inbound = greenlane.extract(&mut headers(&[]));
+    inbound.scope().unwrap().run_sync(|| {
+        assert!(quietly(&greenlane, &[]).is_none());
+        let another = inside().build().unwrap();
+        assert!(quietly(&another, &[]).is_some());
+    });
+}
+
+/// Without a trail.
+fn silent() -> Builder {
+    inside().trail(false).serves(["release-42"])
+}
+
+#[test]
+fn a_request_for_a_known_preview_needs_only_a_glance() {
+    let known = ("baggage", "preview=release-42");
+    for lines in [
+        &[WANTED][..],
+        &[known],
+        &[known, WANTED],
+        &[WANTED, WANTED],
+        &[("baggage", "preview=release-42,tenant=a,user=b;p=1")],
+        &[WANTED, ("baggage", "a=1")],
+        &[("baggage", "a=1"), known],
+    ] {
+        assert!(is_quiet(silent(), lines), "{lines:?}");
+        let mut many = vec![("x-other", "a"); 20];
+        many.extend(lines);
+        assert!(is_quiet(silent(), &many), "{lines:?}");
+        let greenlane = silent().build().unwrap();
+        let mut answer = headers(&[("cdn-cache-control", "max-age=1")]);
+        let (scope, closing) = quietly(&greenlane, lines).unwrap();
+        assert!(matches!(scope.0, Kind::Known(_)));
+        assert_eq!(scope.lane(), Lane::from("release-42".parse::<Preview>().unwrap()));
+        assert_eq!(scope.greenlane().unwrap().service(), "fms-api");
+        closing.answered(&mut answer);
+        assert_eq!(answer, headers(&[("cache-control", "private, no-store")]));
+    }
+    let shared = silent().private_responses(false).build().unwrap();
+    let (_, closing) = quietly(&shared, &[WANTED]).unwrap();
+    let mut answer = HeaderMap::new();
+    closing.answered(&mut answer);
+    assert!(answer.is_empty());
+}
+
+#[test]
+fn what_is_not_to_the_letter_is_looked_at_closely() {
+    for (lines, lane, conflicts, refused) in [
+        (&[("x-preview", "Release-42")][..], "Release-42", 0, 0),
+        (&[("x-preview", " release-42")], "release-42", 0, 0),
+        (&[("x-preview", "release-43")], "release-43", 0, 0),
+        (&[("baggage", "preview=release-42;p=1")], "release-42", 0, 0),
+        (&[("baggage", "preview=release-421")], "release-421", 0, 0),
+        (&[("baggage", "a=1, preview=release-42")], "release-42", 0, 0),
+        (&[WANTED, ("baggage", "preview=release-43")], "release-42", 1, 0),
+        (&[WANTED, ("x-preview", "release-43")], "active", 0, 1),
+        (&[("baggage", "preview=release-42,preview=release-43")], "active", 0, 1),
+        (&[("baggage", "preview=release-42,pre%76iew=release-43")], "active", 0, 1),
+        (&[WANTED, ("x-preview", "a b")], "active", 0, 1),
+        (&[WANTED, ("baggage", "Preview=release-43")], "release-42", 0, 0),
+    ] {
+        let greenlane = silent().build().unwrap();
+        assert!(quietly(&greenlane, lines).is_none(), "{lines:?}");
+        let call = greenlane.extract(&mut headers(lines));
+        assert_eq!(call.scope().unwrap().lane().to_string(), lane, "{lines:?}");
+        let counts = greenlane.counts();
+        assert_eq!((counts.conflicts(), counts.refused()), (conflicts, refused), "{lines:?}");
+    }
+}
+
+#[test]
+fn where_more_than_the_lane_counts_a_known_preview_is_looked_at_closely() {
+    for builder in [
+        Greenlane::edge("console", [Gate::listener("testers")]).serves(["release-42"]),
+        silent().carry("x-tenant-id"),
+        silent().carry_baggage(),
+        silent().hide_wires(true),
+        silent().reject_mismatch(true),
+        silent().enabled(false),
+        silent().trail(true),
+    ] {
+        assert!(!is_quiet(builder, &[WANTED]));
+    }
+    let observed = silent().build().unwrap();
+    observed.observe(Arc::new(Nobody));
+    assert!(quietly(&observed, &[WANTED]).is_none());
 }
 
 #[test]
@@ -59,8 +162,12 @@ fn a_call_has_a_short_way_only_where_it_has_nothing_to_say() {
     let scope =
         |lines: &[(&str, &str)]| greenlane.extract(&mut headers(lines)).scope().unwrap().clone();
     let active = scope(&[]);
-    assert!(short(&active, &[("accept", "*/*")]));
-    assert!(!short(&active, &[("x-preview", "own")]) && !short(&active, &[("baggage", "a=1")]));
+    assert!(short(&active, &[("accept", "*/*")]) && short(&active, &[("baggage", "a=1")]));
+    for line in [("x-preview", "own"), ("baggage", "preview=own"), ("baggage", "a=1,PREVIEW=b")] {
+        assert!(!short(&active, &[line]), "{line:?}");
+    }
+    let _ = greenlane.extract(&mut headers(&[("x-preview", "own")]));
+    assert!(!short(&active, &[("x-preview", "own")]), "also where it is known");
     assert!(!short(&scope(&[("x-preview", "release-42")]), &[]));
     assert!(!short(&scope(&[("x-preview", "a b")]), &[]), "what was kept out may be copied");
     assert!(!short(&active.with_lane("own".parse::<Preview>().unwrap().into()), &[]));
@@ -123,4 +230,194 @@ fn a_call_is_its_outbounds_whoever_took_the_request_in() {
         call.answered(200, &mut headers(&[("x-preview-trail", "(no trail)")]));
     });
     assert_eq!((inbounds.counts().bad_trails(), outbounds.counts().bad_trails()), (0, 1));
+}
+
+/// What a call is told in the scope of a request that was taken in at a glance, and whether it was held back.
+fn told(greenlane: &Greenlane, host: &str, own: &[(&str, &str)]) -> (HeaderMap, bool) {
+    let (scope, _) = quietly(greenlane, &[WANTED]).unwrap();
+    let mut call = headers(own);
+    let withheld = scope.run_sync(|| inject(greenlane, host, &mut call).withheld());
+    (call, withheld)
+}
+
+#[test]
+fn calls_are_told_the_same_at_a_glance() {
+    let greenlane = silent().build().unwrap();
+    let both = [WANTED, ("baggage", "preview=release-42")];
+    // The second time the host is known.
+    for _ in 0..2 {
+        assert_eq!(told(&greenlane, "fms-map", &[]), (headers(&both), false));
+        assert_eq!(told(&greenlane, "maps.example", &[]), (headers(&[]), true));
+        let (own, _) = told(&greenlane, "fms-map", &[("x-preview", "other")]);
+        assert_eq!(own["x-preview"], "other", "the application has its way");
+        let (merged, _) = told(&greenlane, "fms-map", &[("baggage", "a=1")]);
+        assert_eq!(merged["baggage"], "preview=release-42,a=1");
+        let (named, _) = told(&greenlane, "fms-map", &[("connection", "close, x-preview")]);
+        assert_eq!(named["connection"], "close");
+    }
+}
+
+#[test]
+fn an_earlier_sendings_lane_counts_also_where_a_glance_would_do() {
+    let greenlane = silent().build().unwrap();
+    let (scope, _) = quietly(&greenlane, &[WANTED]).unwrap();
+    for (lane, told) in [(None, true), (Some(&Lane::ACTIVE), false), (None, true)] {
+        let mut call = headers(&[]);
+        let to = Destination::host(Some("fms-map")).lane(lane);
+        scope.run_sync(|| greenlane.inject(&to, &mut call).unwrap().failed());
+        assert_eq!(!call.is_empty(), told, "{lane:?}");
+    }
+}
+
+#[test]
+fn without_a_trail_it_is_known_too_that_a_request_said_more() {
+    for trail in [true, false] {
+        let greenlane = inside().trail(trail).build().unwrap();
+        let conflict = [WANTED, ("baggage", "preview=loser")];
+        let call = handed_on(&greenlane, &conflict, "fms-map", &[("baggage", "preview=loser")]);
+        assert_eq!(call["x-preview"], "release-42");
+        let refused = greenlane.extract(&mut headers(&[("x-preview", "a b")]));
+        let mut call = headers(&[WANTED]);
+        refused.scope().unwrap().run_sync(|| {
+            Scope::background().run_sync(|| inject(&greenlane, "fms-map", &mut call).failed());
+        });
+        assert!(call.is_empty(), "also in the background of one that was kept out");
+    }
+}
+
+#[test]
+fn another_handles_wires_are_its_own() {
+    let other = silent().header("x-test").baggage_key("test").build().unwrap();
+    let taken_in = silent().build().unwrap();
+    let (scope, _) = quietly(&taken_in, &[WANTED]).unwrap();
+    for _ in 0..2 {
+        let mut call = headers(&[]);
+        let outbound = scope.run_sync(|| inject(&other, "fms-map", &mut call));
+        assert!(outbound.told());
+        assert_eq!(call, headers(&[("x-test", "release-42"), ("baggage", "test=release-42")]));
+    }
+}
+
+#[test]
+fn a_known_request_that_is_moved_to_another_lane_knows_where_it_came_from() {
+    let greenlane = silent().build().unwrap();
+    let (scope, _) = quietly(&greenlane, &[WANTED]).unwrap();
+    let moved = scope.with_lane("other".parse::<Preview>().unwrap().into());
+    assert_eq!(moved.greenlane().unwrap().service(), "fms-api");
+    let mut call = headers(&[WANTED]);
+    moved.run_sync(|| inject(&greenlane, "fms-map", &mut call).failed());
+    assert_eq!(call["x-preview"], "other", "what a tracer copied from the request does not count");
+}
+
+#[test]
+fn a_handle_does_not_keep_itself_alive() {
+    let greenlane = silent().build().unwrap();
+    let (scope, _) = quietly(&greenlane, &[WANTED]).unwrap();
+    let inner = Arc::downgrade(&greenlane.0);
+    drop(greenlane);
+    assert!(inner.upgrade().is_none() && scope.greenlane().is_none());
+    assert_eq!(scope.lane().to_string(), "release-42");
+}
+
+/// The trail of a request whose calls are answered so.
+fn trail_of(greenlane: &Greenlane, answers: &[&str]) -> String {
+    let response = response(greenlane, &[WANTED], |_| {
+        for theirs in answers {
+            let call = inject(greenlane, "fms-map", &mut HeaderMap::new());
+            call.answered(200, &mut headers(&[("x-preview-trail", theirs)]));
+        }
+    });
+    trail(&response).unwrap()
+}
+
+#[test]
+fn a_trail_that_left_before_is_found_again_and_no_other() {
+    let greenlane = Greenlane::inside("fms-api").build().unwrap();
+    let (active, preview) = ("fms-map;served=active", "fms-map;served=preview");
+    let hop = |theirs: &str| theirs.replace(";served", ";d=1;served");
+    for _ in 0..3 {
+        assert_eq!(trail_of(&greenlane, &[]), "fms-api;served=unknown");
+        for theirs in [active, preview] {
+            let expected = format!("fms-api;served=unknown, {}", hop(theirs));
+            assert_eq!(trail_of(&greenlane, &[theirs]), expected);
+        }
+        let both = format!("fms-api;served=unknown, {}, {}", hop(active), hop(preview));
+        assert_eq!(trail_of(&greenlane, &[active, preview]), both);
+        let other = format!("fms-api;served=unknown, {}, {}", hop(preview), hop(active));
+        assert_eq!(trail_of(&greenlane, &[preview, active]), other);
+        let many = trail_of(&greenlane, &[active; 9]);
+        assert_eq!(many, "fms-api;served=unknown, fms-map;d=1;served=active;n=9");
+    }
+    greenlane.0.identity.become_role(Some(Role::Preview));
+    assert_eq!(trail_of(&greenlane, &[]), "fms-api;served=unverified;role=preview");
+    let serves = Greenlane::inside("fms-api").serves(["release-42"]).build().unwrap();
+    assert_eq!(trail_of(&serves, &[]), "fms-api;served=preview");
+    serves.0.identity.become_role(Some(Role::Preview));
+    assert_eq!(trail_of(&serves, &[]), "fms-api;served=preview;role=preview");
+}
+
+#[test]
+fn what_was_made_for_one_answer_alone_is_not_kept() {
+    let greenlane = inside().build().unwrap();
+    let attempt = |number: u32| {
+        response(&greenlane, &[WANTED], |_| {
+            let to = Destination::host(Some("fms-map")).attempt(number);
+            let call = greenlane.inject(&to, &mut HeaderMap::new()).unwrap();
+            call.answered(200, &mut headers(&[("x-preview-trail", "fms-map;served=active")]));
+        })
+    };
+    (2..10).for_each(|number| _ = attempt(number));
+    assert_eq!(greenlane.0.rendered.len(), 0);
+    _ = attempt(1);
+    assert_eq!(greenlane.0.rendered.len(), 1);
+}
+
+#[test]
+fn a_trail_that_left_before_is_shown_to_nobody_else() {
+    let own = Gate::application("own", |entry| {
+        let key = HeaderName::new("x-key").unwrap();
+        entry.header(&key).and_then(|_| "release-42".parse().ok())
+    });
+    let gates = [own, Gate::host("{preview}.api.test")];
+    let edge = Greenlane::edge("console", gates).build().unwrap();
+    let shown = |line| {
+        let inbound = edge.extract(&mut headers(&[line]));
+        assert_eq!(inbound.scope().unwrap().lane().to_string(), "release-42");
+        let mut answer = HeaderMap::new();
+        inbound.answered(200, &mut answer);
+        trail(&answer).is_some()
+    };
+    for _ in 0..2 {
+        assert!(shown(("x-key", "k")));
+        assert!(!shown(("host", "release-42.api.test")));
+    }
+}
+
+#[test]
+fn a_trail_that_is_found_again_does_not_hide_what_a_handler_left() {
+    let greenlane = inside().build().unwrap();
+    let left = |theirs: Option<&'static str>| {
+        let response = response(&greenlane, &[WANTED], |response| {
+            response.extend(theirs.map(|theirs| {
+                let name = http::HeaderName::from_static("x-preview-trail");
+                (name, HeaderValue::from_static(theirs))
+            }));
+        });
+        trail(&response).unwrap()
+    };
+    for _ in 0..2 {
+        assert_eq!(left(None), "fms-api;served=active;role=active");
+        let adopted = "fms-api;served=active;role=active, b;d=1;served=active";
+        assert_eq!(left(Some("b;served=active")), adopted);
+    }
+}
+
+#[test]
+fn every_hop_is_logged_also_of_a_trail_that_is_found_again() {
+    let greenlane = inside().build().unwrap();
+    let hops = || {
+        let lines = logged(|| _ = trail_of(&greenlane, &["fms-map;served=active"]));
+        lines.iter().filter(|line| line.contains("hop") && line.contains("fms-api")).count()
+    };
+    assert_eq!((hops(), hops(), hops()), (1, 1, 1));
 }
