@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use benches::case::Case;
 use benches::figures::{Cell, Figures};
+use benches::profile::Profile;
 use benches::{callgrind, contenders};
 use clap::Parser;
 use indicatif::ProgressBar;
@@ -25,6 +26,7 @@ const COUNTED: &str = env!("CARGO_BIN_EXE_counted");
 #[command(after_help = "Examples:
   cargo bench -p benches --bench hop
   cargo bench -p benches --bench hop -- --rounds 5 --only greenlane,opentelemetry
+  cargo bench -p benches --bench hop -- --profile greenlane --case baggage-1
   cargo bench -p benches --bench hop -- --json")]
 struct Settings {
     /// How often each is timed; the median counts
@@ -36,6 +38,12 @@ struct Settings {
     /// These contenders alone, by commas
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Where this contender's instructions go beyond bare's, in place of all else
+    #[arg(long, value_name = "CONTENDER")]
+    profile: Option<String>,
+    /// What the requests of a profile say
+    #[arg(long, default_value = "baggage-1")]
+    case: String,
     /// The file's text in place of the table
     #[arg(long)]
     json: bool,
@@ -46,6 +54,11 @@ struct Settings {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::parse();
+    if let Some(contender) = &settings.profile {
+        let of = |contender| Profile::of(Path::new(CELL), contender, &settings.case);
+        println!("{}", of(contender)?.beyond(&of("bare")?));
+        return Ok(());
+    }
     let asked = |name: &&str| {
         *name == "bare" || settings.only.is_empty() || settings.only.iter().any(|only| only == name)
     };

@@ -1,11 +1,11 @@
 //! Instructions, counted by callgrind. They repeat exactly.
 
-use std::env;
 use std::path::Path;
-use std::process::Command;
+use std::process::{self, Command};
+use std::{env, fs};
 
 /// So many hops are counted at once.
-const HOPS: u32 = 100;
+pub(crate) const HOPS: u32 = 100;
 
 /// Whether valgrind is here.
 pub fn is_there() -> bool {
@@ -23,6 +23,16 @@ pub fn instructions(cell: &Path, contender: &str, case: &str) -> Result<f64, Str
     Ok(count / f64::from(HOPS))
 }
 
+/// What callgrind writes down of [`HOPS`] hops.
+pub(crate) fn written(cell: &Path, contender: &str, case: &str) -> Result<String, String> {
+    let file = env::temp_dir().join(format!("greenlane-{}.callgrind", process::id()));
+    let arguments = [contender, case, &HOPS.to_string()];
+    count_into(&file, cell, "benches::hop::measured", &arguments)?;
+    let written = fs::read_to_string(&file).map_err(|error| error.to_string());
+    _ = fs::remove_file(&file);
+    written
+}
+
 /// Instructions of what a dimension does once.
 ///
 /// # Errors
@@ -37,10 +47,21 @@ pub fn scaled(scaled: &Path, dimension: &str, size: u32) -> Result<f64, String> 
 
 /// Instructions inside of this function, of a run with these arguments.
 fn count(program: &Path, function: &str, arguments: &[&str]) -> Result<f64, String> {
+    count_into(Path::new("/dev/null"), program, function, arguments)
+}
+
+/// [`count`], with what callgrind writes down.
+fn count_into(
+    file: &Path,
+    program: &Path,
+    function: &str,
+    arguments: &[&str],
+) -> Result<f64, String> {
     let mut command = Command::new("valgrind");
     // Settings of the contenders (`GREENLANE_…`, `OTEL_…`) are not taken from outside.
     command.env_clear().env("PATH", env::var_os("PATH").unwrap_or_default());
-    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"]);
+    command.args(["--tool=callgrind", "--collect-atstart=no"]);
+    command.arg(format!("--callgrind-out-file={}", file.display()));
     command.arg(format!("--toggle-collect={function}")).arg(program).args(arguments);
     let output = command.output().map_err(|error| format!("valgrind can't be run: {error}"))?;
     let said = String::from_utf8_lossy(&output.stderr);

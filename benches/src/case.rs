@@ -23,22 +23,25 @@ pub struct Case {
     pub name: &'static str,
     /// Whether there is the header.
     pub header: bool,
-    /// How many members of baggage; the first is the preview.
+    /// How many members of baggage; the first is the preview, unless all are others'.
     pub members: usize,
+    /// Whether all of baggage is others', as tracers write it.
+    pub foreign: bool,
     /// How many headers besides `host` and `accept`.
     pub others: usize,
 }
 
 impl Case {
     const fn new(name: &'static str, header: bool, members: usize, others: usize) -> Self {
-        Self { name, header, members, others }
+        Self { name, header, members, foreign: false, others }
     }
 
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::new("absent", false, 0, 0),
         Self::new("absent-8", false, 0, 8),
         Self::new("absent-64", false, 0, 64),
+        Self { foreign: true, ..Self::new("absent-baggage-5", false, 5, 0) },
         Self::new("header", true, 0, 0),
         Self::new("header-8", true, 0, 8),
         Self::new("header-64", true, 0, 64),
@@ -55,7 +58,7 @@ impl Case {
 
     /// Whether a preview is asked for.
     pub fn has_preview(&self) -> bool {
-        self.header || self.members > 0
+        self.header || (self.members > 0 && !self.foreign)
     }
 
     /// A request of it.
@@ -73,7 +76,9 @@ impl Case {
         for other in 0..self.others {
             put(&mut headers, &format!("x-other-{other:02}"), &format!("of other {other:02}"));
         }
-        let members = (1..self.members).map(|n| (format!("key{n:02}"), format!("value-{n:02}")));
+        let first = usize::from(!self.foreign);
+        let members =
+            (first..self.members).map(|n| (format!("key{n:02}"), format!("value-{n:02}")));
         match dialect {
             Dialect::Persist => {
                 let preview = self.has_preview().then(|| ("preview".into(), "release-42".into()));
@@ -86,12 +91,10 @@ impl Case {
                     put(&mut headers, "x-preview", "release-42");
                 }
                 if self.members > 0 {
-                    let rest = members.map(|(key, value)| format!(",{key}={value}"));
-                    put(
-                        &mut headers,
-                        "baggage",
-                        &format!("preview=release-42{}", rest.collect::<String>()),
-                    );
+                    let preview = self.has_preview().then(|| "preview=release-42".to_owned());
+                    let rest = members.map(|(key, value)| format!("{key}={value}"));
+                    let all: Vec<_> = preview.into_iter().chain(rest).collect();
+                    put(&mut headers, "baggage", &all.join(","));
                 }
             }
         }

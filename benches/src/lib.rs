@@ -13,6 +13,7 @@ pub mod contenders;
 pub mod figures;
 pub mod hop;
 pub mod plots;
+pub mod profile;
 pub mod scale;
 pub mod servers;
 
