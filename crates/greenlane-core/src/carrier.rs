@@ -83,7 +83,10 @@ impl HeaderSource for http::HeaderMap {
                 let place = match names.as_slice() {
                     [one, _] if one.http == *key => Some(0),
                     [_, other] => (other.http == *key).then_some(1),
-                    _ => names.place(key.as_str(), |name| name.http == *key),
+                    _ if names.may_hold(key.as_str()) => {
+                        names.iter().position(|name| name.http == *key)
+                    }
+                    _ => None,
                 };
                 if let Some(place) = place {
                     line(place, value.as_bytes());
@@ -110,7 +113,9 @@ impl HeaderSource for http::HeaderMap {
         if self.len() <= A_FEW {
             match names.as_slice() {
                 [one, other] => self.keys().any(|key| one.http == *key || other.http == *key),
-                _ => self.keys().any(|key| names.place(key.as_str(), |n| n.http == *key).is_some()),
+                all => self.keys().any(|key| {
+                    names.may_hold(key.as_str()) && all.iter().any(|name| name.http == *key)
+                }),
             }
         } else {
             names.iter().any(|name| self.contains_key(&name.http))
@@ -267,6 +272,49 @@ mod tests {
         holds_one_line_whatever_was_there(map, 1);
         let pair = |name: &str| (name.as_bytes().to_vec(), b"a".to_vec());
         holds_one_line_whatever_was_there(vec![pair("X-Preview"), pair("x-preview")], 2);
+    }
+
+    #[test]
+    fn headers_that_are_looked_for_together_are_each_found() {
+        let name = |name: &str| HeaderName::new(name).unwrap();
+        let three = HeaderNames::of(vec![name("x-preview"), BAGGAGE.clone(), CONNECTION.clone()]);
+        let pair = HeaderNames::of(vec![name("x-preview"), BAGGAGE.clone()]);
+        let found = |headers: &http::HeaderMap, names: &HeaderNames| {
+            let mut found = Vec::new();
+            headers.visit_any(names, &mut |place, line| {
+                found.push((place, std::str::from_utf8(line).unwrap().to_owned()));
+            });
+            found.sort_unstable();
+            found
+        };
+        for others in [1, 20] {
+            let mut map = http::HeaderMap::new();
+            for n in 0..others {
+                // As long as `baggage`, and with its first letter.
+                let other = format!("bagg-{n:02}").parse::<http::HeaderName>().unwrap();
+                map.insert(other, http::HeaderValue::from_static("x"));
+            }
+            for names in [&three, &pair, &TARGETED_CACHE_CONTROL] {
+                assert!(!map.has_any(names) && found(&map, names).is_empty());
+            }
+            for (name, line) in [("baggage", "a"), ("connection", "c"), ("baggage", "b")] {
+                map.append(name, http::HeaderValue::from_static(line));
+            }
+            let lines = |names: &HeaderNames, all: &[(usize, &str)]| {
+                let expected: Vec<_> = all.iter().map(|(at, line)| (*at, (*line).into())).collect();
+                assert_eq!(found(&map, names), expected);
+                assert!(map.has_any(names));
+            };
+            lines(&three, &[(1, "a"), (1, "b"), (2, "c")]);
+            lines(&pair, &[(1, "a"), (1, "b")]);
+            map.insert("edge-control", http::HeaderValue::from_static("x"));
+            assert!(map.has_any(&TARGETED_CACHE_CONTROL));
+        }
+        assert!(
+            TARGETED_CACHE_CONTROL
+                .iter()
+                .all(|name| { TARGETED_CACHE_CONTROL.may_hold(name.as_str()) })
+        );
     }
 
     #[test]

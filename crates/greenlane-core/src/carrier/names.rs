@@ -29,6 +29,7 @@ impl HeaderNames {
         Self { names: Cow::Borrowed(names), bits }
     }
 
+    #[cfg(feature = "http")]
     #[inline]
     pub(super) fn as_slice(&self) -> &[HeaderName] {
         &self.names
@@ -39,10 +40,10 @@ impl HeaderNames {
         self.names.iter()
     }
 
-    /// The place of the one that is this header, if there may be one.
+    /// Whether this header, in lower case, may be one of them. `false` is certain.
     #[inline]
-    pub(super) fn place(&self, header: &str, is: impl Fn(&HeaderName) -> bool) -> Option<usize> {
-        if self.bits & bit(header.as_bytes()) == 0 { None } else { self.iter().position(is) }
+    pub fn may_hold(&self, header: &str) -> bool {
+        self.bits & bit(header.as_bytes()) != 0
     }
 }
 
