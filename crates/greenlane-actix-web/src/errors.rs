@@ -38,6 +38,11 @@ impl Changes {
 
 impl HeaderSource for Changes {
     fn visit<'a>(&'a self, _: &HeaderName, _: &mut dyn FnMut(&'a [u8])) {}
+
+    /// It may be: what is to be removed is removed.
+    fn has(&self, _: &HeaderName) -> bool {
+        true
+    }
 }
 
 impl HeaderSink for Changes {

@@ -73,11 +73,11 @@ where
 {
     type Body = Body;
 
-    fn keep(&self, body: B, scope: &Scope) -> Body {
-        if scope.holds_body(body.size_hint().exact().is_some()) {
-            Body::new(ScopedBody::new(body, Some(scope)))
-        } else {
-            Body::new(body)
+    fn keep(&self, body: B, scope: Option<&Scope>) -> Body {
+        let at_hand = body.size_hint().exact().is_some();
+        match scope.filter(|scope| scope.holds_body(at_hand)) {
+            Some(scope) => Body::new(ScopedBody::new(body, Some(scope))),
+            None => Body::new(body),
         }
     }
 

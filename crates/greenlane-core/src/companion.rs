@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use crate::config::Greenlane;
@@ -100,13 +101,15 @@ pub fn is_sending() -> bool {
 pub struct Underway {
     /// What it was before, where it changed.
     before: Option<bool>,
+    /// It is this thread's: not to be held while something is awaited.
+    _here: PhantomData<*const ()>,
 }
 
 impl Underway {
-    pub(crate) const NOTHING: Self = Self { before: None };
+    pub(crate) const NOTHING: Self = Self { before: None, _here: PhantomData };
 
     pub(crate) fn set(sending: bool) -> Self {
-        Self { before: Some(SENDING.replace(sending)) }
+        Self { before: Some(SENDING.replace(sending)), _here: PhantomData }
     }
 }
 

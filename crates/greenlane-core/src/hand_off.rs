@@ -75,7 +75,8 @@ pin_project! {
     /// and dropped inside.
     #[must_use = "futures do nothing unless they are awaited or spawned"]
     pub struct InScope<F> {
-        scope: Scope,
+        // `None`: it is left as it is.
+        scope: Option<Scope>,
         // `None` when it has ended.
         #[pin]
         future: Option<F>,
@@ -86,7 +87,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if this.future.is_some() {
-                let swapped = this.scope.swap_in();
+                let swapped = this.scope.as_mut().map(Scope::swap_in);
                 this.future.set(None);
                 drop(swapped);
             }
@@ -97,7 +98,7 @@ pin_project! {
 impl<F> InScope<F> {
     #[inline]
     pub(crate) fn new(scope: Scope, future: F) -> Self {
-        Self { scope, future: Some(future) }
+        Self { scope: Some(scope), future: Some(future) }
     }
 
     /// Makes the future in the scope, where it stays: it can be large.
@@ -109,18 +110,23 @@ impl<F> InScope<F> {
         let future = make();
         Entered::leave(entered);
         drop(swapped);
-        Self { scope, future: Some(future) }
+        Self { scope: Some(scope), future: Some(future) }
     }
 
     /// What has ended before it began: for an inbound that answers without asking the handler.
-    pub fn ended(scope: Scope) -> Self {
-        Self { scope, future: None }
+    pub fn ended() -> Self {
+        Self { scope: None, future: None }
     }
 
-    /// The scope, between polls.
+    /// A future that is left as it is, in whatever scope polls it: for an inbound inside of another one of the same handle.
+    pub fn as_it_is(future: F) -> Self {
+        Self { scope: None, future: Some(future) }
+    }
+
+    /// The scope, between polls; `None` where the future is left as it is.
     #[inline]
-    pub fn scope(&self) -> &Scope {
-        &self.scope
+    pub fn scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
     }
 }
 
@@ -131,8 +137,9 @@ impl<F: Future> Future for InScope<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
-        let _swapped = this.scope.swap_in();
-        let entered = Entered::here(true);
+        let is_set = this.scope.is_some();
+        let _swapped = this.scope.as_mut().map(Scope::swap_in);
+        let entered = if is_set { Entered::here(true) } else { None };
         let Poll::Ready(output) = future.poll(cx) else {
             Entered::leave(entered);
             return Poll::Pending;

@@ -155,6 +155,7 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
     use crate::Destination;
@@ -203,6 +204,29 @@ mod tests {
         assert_eq!(noted[3], "active Some(\"refused\") Some(200) None");
         assert_eq!(noted[4..], ["active None Some(200) Some(13)"]);
         assert_eq!(greenlane.counts().refused(), 1);
+    }
+
+    #[test]
+    fn an_observer_that_panics_is_told_once() {
+        #[derive(Default)]
+        struct Panics(AtomicU32);
+        impl Observer for Panics {
+            fn hop(&self, _: &Hop, _: Option<&Preview>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                panic!("for the test");
+            }
+        }
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let panics = Arc::new(Panics::default());
+        greenlane.observe(panics.clone());
+        let inbound = greenlane.extract(&mut headers(&[("x-preview", "release-42")]));
+        let call = inbound.scope().unwrap().run_sync(|| {
+            let destination = Destination::host(Some("fms-map"));
+            greenlane.inject(&destination, &mut headers(&[])).unwrap()
+        });
+        let told = std::panic::AssertUnwindSafe(|| call.failed());
+        assert!(std::panic::catch_unwind(told).is_err());
+        assert_eq!(panics.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -6,9 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use greenlane_core::{
-    Arrival, Closing, Greenlane, InScope, InboundCall, Rejection, Scope, Verified,
-};
+use greenlane_core::{Arrival, Closing, Greenlane, InScope, InboundCall, Rejection, Verified};
 use http::uri::Authority;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -147,11 +145,10 @@ where
         };
         let mut arrived = WithHeaders { request: &mut request, and: &self.connection };
         let mut inbound = self.greenlane.extract_glanced(glance, &mut arrived);
-        // Inside of another inbound of the same handle, that one's scope is around.
-        let scope = inbound.take_scope().or_else(Scope::current).unwrap_or_else(Scope::background);
-        let future = match inbound.rejection() {
-            Some(_) => InScope::ended(scope),
-            None => scope.run_made(|| self.inner.call(request)),
+        let future = match (inbound.rejection(), inbound.take_scope()) {
+            (Some(_), _) => InScope::ended(),
+            (None, Some(scope)) => scope.run_made(|| self.inner.call(request)),
+            (None, None) => InScope::as_it_is(self.inner.call(request)),
         };
         InboundFuture { future, end: End::Call(inbound), bodies }
     }
@@ -238,7 +235,7 @@ mod tests {
     use std::future::{Ready, ready};
     use std::task::Waker;
 
-    use greenlane_core::{Gate, Lane, Scope};
+    use greenlane_core::{Gate, HandOff, Lane, Scope};
     use tower::ServiceExt;
 
     use super::*;
@@ -340,6 +337,31 @@ mod tests {
         assert_eq!(lane([192, 0, 2, 7], "alice"), "true release-42");
         assert_eq!(lane([192, 0, 2, 8], "alice"), "true active");
         assert_eq!(lane([192, 0, 2, 7], "mallory"), "true active");
+    }
+
+    /// An application may put what is inside of one inbound into another lane, and have a second inbound there.
+    #[tokio::test]
+    async fn inside_of_another_inbound_a_handler_runs_where_it_was_put() {
+        let layer = layer();
+        let tells = || {
+            tower::service_fn(|_: Request<()>| async {
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(Response::new(Lane::current().to_string()))
+            })
+        };
+        let inner = layer.layer(tells());
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let noted = seen.clone();
+        let outer = layer.layer(tower::service_fn(move |request: Request<()>| {
+            let (mut inner, noted) = (inner.clone(), noted.clone());
+            async move {
+                let response = inner.call(request).in_lane(Lane::ACTIVE).await?;
+                *noted.lock().unwrap() = text(response);
+                Ok::<_, Infallible>(Response::new(Lane::current().to_string()))
+            }
+        }));
+        let response = outer.oneshot(in_preview()).await.unwrap();
+        assert_eq!((seen.lock().unwrap().as_str(), &*text(response)), ("active", "release-42"));
     }
 
     #[test]

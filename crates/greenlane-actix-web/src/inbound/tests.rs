@@ -2,7 +2,7 @@ use std::task::Waker;
 
 use actix_web::HttpMessage;
 use actix_web::body::to_bytes;
-use actix_web::dev::always_ready;
+use actix_web::dev::{always_ready, fn_service};
 use actix_web::error::{ErrorForbidden, InternalError};
 use actix_web::middleware::Identity;
 use actix_web::test::TestRequest;
@@ -159,6 +159,20 @@ fn an_error_stays_the_inner_services_and_its_response_has_the_trail() {
     }
     let error = now(around(Fails).call(TestRequest::default().to_srv_request())).err().unwrap();
     assert!(!error.error_response().headers().contains_key("x-preview-trail"));
+}
+
+/// What comes before `Cache-Control` for caches that know it goes too.
+#[test]
+fn an_errors_response_is_kept_from_every_cache() {
+    let fails = fn_service(|_: ServiceRequest| {
+        let mut response = HttpResponse::Forbidden();
+        let response = response.insert_header(("cdn-cache-control", "max-age=60")).finish();
+        ready(Err::<ServiceResponse, _>(InternalError::from_response("no", response).into()))
+    });
+    let error: Error = now(around(fails).call(asking_for("release-42"))).err().unwrap();
+    let response = error.error_response();
+    assert_eq!(response.headers().get("cache-control").unwrap(), "private, no-store");
+    assert!(!response.headers().contains_key("cdn-cache-control"));
 }
 
 /// actix panics when a request that was cloned is changed.

@@ -45,7 +45,7 @@ impl Greenlane {
         self.extract_glanced(self.glance(request), request)
     }
 
-    fn extract_closely<A: Arrival>(&self, request: &mut A) -> InboundCall {
+    pub(super) fn extract_closely<A: Arrival>(&self, request: &mut A) -> InboundCall {
         let inner = &*self.0;
         if !inner.enabled {
             // A scope all the same: the request is no loss, and extractors work.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 pub use call::OutboundCall;
 use call::{Telling, Tracked};
-use destination::To;
+pub(super) use destination::To;
 pub use destination::{Attempts, Departure, Destination};
 
 use super::RequestScope;
@@ -80,7 +80,10 @@ impl Greenlane {
         Some(OutboundCall { lane, told: Telling::Done, takes_trail: true, tracked })
     }
 
-    fn inject_closely<D: Departure>(&self, headers: &mut D) -> Result<OutboundCall, Unscoped> {
+    pub(super) fn inject_closely<D: Departure>(
+        &self,
+        headers: &mut D,
+    ) -> Result<OutboundCall, Unscoped> {
         let inner = &*self.0;
         if !inner.enabled {
             let lane = Lane::ACTIVE;

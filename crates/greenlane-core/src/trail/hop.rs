@@ -126,6 +126,10 @@ impl Hop {
         Self { served, ..self }
     }
 
+    pub(crate) fn role_is(self, role: Option<Role>) -> Self {
+        Self { role, ..self }
+    }
+
     pub(crate) fn status_is(self, status: u16) -> Self {
         Self { status: Some(status), ..self }
     }

@@ -96,7 +96,8 @@ fn put_trail<H: HeaderSink>(
         rendered.own.iter().for_each(log);
         return headers.set_value(&TRAIL, &rendered.value);
     }
-    let own = (!inner.hidden).then(|| Hop::of_instance(&inner.identity, served));
+    // The role can change meanwhile, and what is kept must be what it is found by.
+    let own = (!inner.hidden).then(|| Hop::of_instance(&inner.identity, served).role_is(role));
     own.iter().for_each(log);
     let deeper = u8::from(own.is_some());
     let mut trail = own.clone().map(Trail::of_hop).unwrap_or_default();

@@ -45,22 +45,31 @@ impl From<Closing> for Answer {
 /// What a request is for, where that needs no reading: no preview, or one that was let in before.
 #[derive(Debug)]
 #[must_use]
-pub struct Glance(wire::Glance);
+pub struct Glance {
+    said: wire::Glance,
+    /// The handle that looked. To another one it says nothing.
+    handle: u64,
+}
 
 impl Greenlane {
     /// Looks at a request whether it has to be looked at closely. Nearly none has: it says nothing of a preview, or only
     /// that it is for one that was let in before, and there is nothing to decide.
     #[inline]
     pub fn glance(&self, request: &impl HeaderSource) -> Glance {
+        Glance { said: self.look(request), handle: self.0.number }
+    }
+
+    #[inline]
+    fn look(&self, request: &impl HeaderSource) -> wire::Glance {
         let inner = &*self.0;
         if !(inner.only_wires || inner.only_lane) || self.is_around() {
-            return Glance(wire::Glance::Unclear);
+            return wire::Glance::Unclear;
         }
-        Glance(match inner.wires.glance(request) {
+        match inner.wires.glance(request) {
             wire::Glance::Nothing if inner.only_wires && !self.is_named() => wire::Glance::Nothing,
             wire::Glance::Known(known) if inner.only_lane => wire::Glance::Known(known),
             _ => wire::Glance::Unclear,
-        })
+        }
     }
 
     /// Takes a request in that needed only a glance, where there is no trail and nobody to tell of its end: its handler runs in
@@ -71,17 +80,22 @@ impl Greenlane {
     /// With the glance, for [`extract_glanced`](Greenlane::extract_glanced), where there is more to it.
     #[inline]
     pub fn extract_quietly(&self, glance: Glance) -> Result<(Scope, Closing), Glance> {
-        match glance.0 {
-            _ if self.0.observers.are_there() => Err(glance),
-            wire::Glance::Nothing => Ok((self.nothing_scope(false), Closing::NOTHING)),
-            wire::Glance::Known(known) if !self.logs() => Ok(self.scope_of_known(known)),
-            more => Err(Glance(more)),
+        let Glance { said, handle } = glance;
+        match said {
+            _ if handle != self.0.number || self.0.observers.are_there() => {}
+            wire::Glance::Nothing => return Ok((self.nothing_scope(false), Closing::NOTHING)),
+            wire::Glance::Known(ref known) if !self.logs() => {
+                return Ok(self.scope_of_known(known.clone()));
+            }
+            _ => {}
         }
+        Err(Glance { said, handle })
     }
 
     /// [`extract_from`](Greenlane::extract_from), of a request that was glanced at.
     pub fn extract_glanced<A: Arrival>(&self, glance: Glance, request: &mut A) -> InboundCall {
-        let (scope, answer) = match glance.0 {
+        let (scope, answer) = match glance.said {
+            _ if glance.handle != self.0.number => return self.extract_closely(request),
             wire::Glance::Unclear => return self.extract_closely(request),
             wire::Glance::Nothing => (self.nothing_scope(false), Answer::Nothing),
             wire::Glance::Known(known) if self.logs() => {

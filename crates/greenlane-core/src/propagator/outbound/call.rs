@@ -155,6 +155,8 @@ impl Tracked {
     }
 
     fn settle_with(&mut self, hop: Hop) {
+        // Now, or an observer that panics is told once more when this is dropped.
+        self.open = false;
         // What egress kept back stays so, whatever became of the call.
         let hop = if self.withheld { self.hop().serves(Served::Withheld) } else { hop };
         log_hop(&self.greenlane, self.request.traced.id(), &self.request.lane, &hop);

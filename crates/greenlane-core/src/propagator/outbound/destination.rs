@@ -52,9 +52,9 @@ pub trait Departure: HeaderSink {
 }
 
 /// A call of which the headers stand elsewhere than the rest.
-pub(super) struct To<'d, 'h, H> {
-    pub(super) destination: &'d Destination<'d>,
-    pub(super) headers: &'h mut H,
+pub(in crate::propagator) struct To<'d, 'h, H> {
+    pub(in crate::propagator) destination: &'d Destination<'d>,
+    pub(in crate::propagator) headers: &'h mut H,
 }
 
 impl<H: HeaderSource> HeaderSource for To<'_, '_, H> {

@@ -1,8 +1,12 @@
 //! Requests and calls that need only a glance, and what is kept for them.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
+use super::outbound::To;
 use super::*;
+use crate::admission::OnlyHeaders;
+use crate::carrier::{HeaderSink, HeaderSource};
 use crate::lane::Kind;
 use crate::{Lane, Observer};
 
@@ -420,4 +424,121 @@ fn every_hop_is_logged_also_of_a_trail_that_is_found_again() {
         lines.iter().filter(|line| line.contains("hop") && line.contains("fms-api")).count()
     };
     assert_eq!((hops(), hops(), hops()), (1, 1, 1));
+}
+
+#[test]
+fn a_glance_says_nothing_to_another_handle() {
+    let (inside, edge) =
+        (silent().build().unwrap(), Greenlane::edge("console", []).build().unwrap());
+    for lines in [&[][..], &[WANTED]] {
+        let glance = |greenlane: &Greenlane| greenlane.glance(&headers(lines));
+        assert!(inside.extract_quietly(glance(&inside)).is_ok());
+        let glance = edge.extract_quietly(glance(&inside)).unwrap_err();
+        let mut request = headers(lines);
+        let inbound = edge.extract_glanced(glance, &mut OnlyHeaders(&mut request));
+        assert_eq!(inbound.scope().unwrap().lane(), Lane::ACTIVE);
+        assert!(request.is_empty(), "it was taken off");
+    }
+}
+
+/// Headers during whose making the role changes.
+struct Promotes<'g>(&'g Greenlane, HeaderMap);
+
+impl HeaderSource for Promotes<'_> {
+    fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
+        HeaderSource::visit(&self.1, name, line);
+    }
+
+    fn has(&self, name: &HeaderName) -> bool {
+        self.0.0.identity.become_role(Some(Role::Active));
+        HeaderSource::has(&self.1, name)
+    }
+}
+
+impl HeaderSink for Promotes<'_> {
+    fn append(&mut self, name: &HeaderName, value: &[u8]) {
+        HeaderSink::append(&mut self.1, name, value);
+    }
+
+    fn remove(&mut self, name: &HeaderName) {
+        HeaderSink::remove(&mut self.1, name);
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_trail_is_what_it_is_found_by() {
+    let preview = Greenlane::inside("fms-api").serves(["release-42"]).role(Role::Preview);
+    let greenlane = preview.private_responses(false).build().unwrap();
+    let inbound = greenlane.extract(&mut headers(&[WANTED]));
+    inbound.answered(200, &mut Promotes(&greenlane, HeaderMap::new()));
+    assert_eq!(trail_of(&greenlane, &[]), "fms-api;served=promoted;role=active");
+    greenlane.0.identity.become_role(Some(Role::Preview));
+    assert_eq!(trail_of(&greenlane, &[]), "fms-api;served=preview;role=preview");
+}
+
+/// What became of a request and a call of it, as far as anybody can see.
+fn seen(greenlane: &Greenlane, inbound: InboundCall, call: OutboundCall) -> impl PartialEq + Debug {
+    let scope = inbound.scope().map(|scope| (scope.lane(), scope.is_plain(), scope.barred()));
+    let (told, withheld, lane) = (call.told(), call.withheld(), call.lane().clone());
+    let mut theirs =
+        headers(&[("x-preview-trail", "fms-map;served=active"), ("edge-control", "a")]);
+    call.answered(200, &mut theirs);
+    let mut answer = headers(&[("cache-control", "public"), ("edge-control", "a")]);
+    inbound.answered(200, &mut answer);
+    (scope, told, withheld, lane, theirs, answer, format!("{:?}", greenlane.counts()))
+}
+
+proptest::proptest! {
+    /// Whatever comes: at a glance it is what it is when it is looked at closely.
+    #[test]
+    fn a_glance_changes_nothing(
+        request in lines_of_known(),
+        own in lines_of_known(),
+        trail: bool,
+        foreign in 0..2_usize,
+    ) {
+        let host = ["fms-map", "maps.example"][foreign];
+        let handle = || {
+            let greenlane = inside().serves(["release-42"]).trail(trail).build().unwrap();
+            assert!(greenlane.may_tell(Some("fms-map")));
+            greenlane
+        };
+        let (glancing, close) = (handle(), handle());
+        let (mut at_a_glance, mut closely) = (map_of(&request), map_of(&request));
+        let inbounds = (
+            glancing.extract(&mut at_a_glance),
+            close.extract_closely(&mut OnlyHeaders(&mut closely)),
+        );
+        proptest::prop_assert_eq!(&at_a_glance, &closely);
+        let (mut glanced, mut looked) = (map_of(&own), map_of(&own));
+        let destination = Destination::host(Some(host));
+        let calls = (
+            inbounds.0.scope().unwrap().run_sync(|| {
+                let nothing = glancing.inject_nothing(&glanced);
+                nothing.unwrap_or_else(|| glancing.inject(&destination, &mut glanced).unwrap())
+            }),
+            inbounds.1.scope().unwrap().run_sync(|| {
+                let mut to = To { destination: &destination, headers: &mut looked };
+                close.inject_closely(&mut to).unwrap()
+            }),
+        );
+        proptest::prop_assert_eq!(&glanced, &looked);
+        let (one, other) = (seen(&glancing, inbounds.0, calls.0), seen(&close, inbounds.1, calls.1));
+        proptest::prop_assert!(one == other, "{one:?}, and closely {other:?}");
+    }
+}
+
+/// Lines that name a preview that is known, or nearly.
+fn lines_of_known() -> impl proptest::strategy::Strategy<Value = Vec<(usize, Vec<u8>)>> {
+    use proptest::prelude::*;
+    let name = "(release-4[23]|Release-42|release-42;p=1|)[ ,]?";
+    let member = "(,|, )?(preview|Preview|%70review|previews|a)=(release-4[23]|preview|b)(;p=1)?";
+    let baggage = prop::collection::vec(member, 0..3).prop_map(|members| members.concat());
+    let line = prop_oneof![
+        (Just(1), name.prop_map(String::into_bytes)),
+        (Just(2), baggage.prop_map(String::into_bytes)),
+        (Just(2), Just(b"preview=release-42".to_vec())),
+        (Just(1), Just(b"release-42".to_vec())),
+    ];
+    prop::collection::vec(line, 0..4)
 }
