@@ -14,9 +14,10 @@ use crate::case::Dialect;
 use crate::hop::{Callee, Hop, hop};
 
 /// All of them. The first is taken off every other.
-pub const ALL: [&str; 8] = [
+pub const ALL: [&str; 9] = [
     "bare",
     "floor",
+    "floor-preview",
     "greenlane",
     "greenlane-trail",
     "opentelemetry",
@@ -36,6 +37,11 @@ pub fn build(name: &str) -> Box<dyn Hop> {
         "bare" => hop(&Identity::new(), &Identity::new(), Dialect::Baggage, plain),
         "floor" => {
             let (inbound, outbound) = (layer_fn(floor::Inbound), layer_fn(floor::Outbound));
+            hop(&inbound, &outbound, Dialect::Baggage, plain)
+        }
+        "floor-preview" => {
+            let (inbound, outbound) =
+                (layer_fn(floor::preview::Inbound), layer_fn(floor::preview::Outbound));
             hop(&inbound, &outbound, Dialect::Baggage, plain)
         }
         "greenlane" => greenlane(false),

@@ -29,6 +29,10 @@ fn greenlane_hands_on_both_wires_whichever_came() {
 #[test]
 fn the_floor_hands_its_header_on_and_bare_nothing() {
     assert_eq!(told("floor", "both"), (Some("release-42".to_owned()), 0, None));
+    for case in ["header", "baggage-1"] {
+        assert_eq!(told("floor-preview", case), (Some("release-42".to_owned()), 1, None));
+    }
+    assert_eq!(told("floor-preview", "absent"), (None, 0, None));
     assert_eq!(told("bare", "both"), (None, 0, None));
 }
 

@@ -350,7 +350,7 @@ mod tests {
             })
         };
         let inner = layer.layer(tells());
-        let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let seen = Arc::new(std::sync::Mutex::new(String::new()));
         let noted = seen.clone();
         let outer = layer.layer(tower::service_fn(move |request: Request<()>| {
             let (mut inner, noted) = (inner.clone(), noted.clone());
