@@ -204,15 +204,18 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Some(rejection) = this.end.rejection() {
-            let mut response = Response::new(this.bodies.rejected(rejection));
-            let status = StatusCode::from_u16(rejection.status());
-            *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-            this.end.answered(&mut response);
-            return Poll::Ready(Ok(response));
-        }
         match this.future.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
+            // What is rejected has no future to wait for.
+            Poll::Pending => match this.end.rejection() {
+                None => Poll::Pending,
+                Some(rejection) => {
+                    let mut response = Response::new(this.bodies.rejected(rejection));
+                    let status = StatusCode::from_u16(rejection.status());
+                    *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+                    this.end.answered(&mut response);
+                    Poll::Ready(Ok(response))
+                }
+            },
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(mut response)) => {
                 this.end.answered(&mut response);

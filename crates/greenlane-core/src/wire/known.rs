@@ -63,10 +63,13 @@ impl Line {
 
 impl Wires {
     /// What these headers say, as far as that needs no reading.
+    #[inline]
     pub(crate) fn glance(&self, headers: &(impl HeaderSource + ?Sized)) -> Glance {
-        if !self.have_lines(headers) {
-            return Glance::Nothing;
-        }
+        if self.have_lines(headers) { self.glance_at_lines(headers) } else { Glance::Nothing }
+    }
+
+    #[inline(never)]
+    fn glance_at_lines(&self, headers: &(impl HeaderSource + ?Sized)) -> Glance {
         let mut glance = Glance::Nothing;
         headers.visit_any(&self.headers, &mut |place, text| {
             let line = self.lines.get(place).copied().unwrap_or(Line::Other);

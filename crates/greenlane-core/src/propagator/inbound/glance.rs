@@ -59,7 +59,7 @@ impl Greenlane {
         Glance { said: self.look(request), handle: self.0.number }
     }
 
-    #[inline]
+    #[inline(always)]
     fn look(&self, request: &impl HeaderSource) -> wire::Glance {
         let inner = &*self.0;
         if !(inner.only_wires || inner.only_lane) || self.is_around() {

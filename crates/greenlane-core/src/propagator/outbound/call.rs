@@ -79,7 +79,7 @@ impl OutboundCall {
     /// companion can find out what stands in the wrong order: see [`is_sending`](crate::is_sending).
     #[inline]
     pub fn sending(&self) -> Underway {
-        if companion::is_there() && !self.lane.is_active() && self.told() {
+        if self.told() && !self.lane.is_active() && companion::is_there() {
             return Underway::set(true);
         }
         Underway::NOTHING
