@@ -12,6 +12,7 @@ use benches::figures::{Cell, Figures};
 use benches::profile::Profile;
 use benches::{callgrind, contenders};
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 
 const CELL: &str = env!("CARGO_BIN_EXE_cell");
@@ -36,15 +37,15 @@ struct Settings {
     #[arg(long, default_value_t = 2000)]
     requests: u32,
     /// These contenders alone, by commas
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(contenders::ALL))]
     only: Vec<String>,
     /// Where this contender's instructions go beyond bare's, in place of all else
-    #[arg(long, value_name = "CONTENDER")]
+    #[arg(long, value_name = "CONTENDER", value_parser = PossibleValuesParser::new(contenders::ALL))]
     profile: Option<String>,
     /// What the requests of a profile say
-    #[arg(long, default_value = "baggage-1")]
+    #[arg(long, default_value = "baggage-1", value_parser = PossibleValuesParser::new(Case::ALL.map(|case| case.name)))]
     case: String,
-    /// The file's text in place of the table
+    /// JSON in place of the table: the file's text, or the profile
     #[arg(long)]
     json: bool,
     /// As cargo says it
@@ -56,7 +57,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::parse();
     if let Some(contender) = &settings.profile {
         let of = |contender| Profile::of(Path::new(CELL), contender, &settings.case);
-        println!("{}", of(contender)?.beyond(&of("bare")?));
+        let profile = of(contender)?.beyond(&of("bare")?);
+        match settings.json {
+            true => println!("{}", serde_json::to_string_pretty(&profile)?),
+            false => println!("{profile}"),
+        }
         return Ok(());
     }
     let asked = |name: &&str| {

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::callgrind;
 
 /// Instructions of one hop by function, without what it calls.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Profile(BTreeMap<String, f64>);
 
 impl Profile {

@@ -26,9 +26,7 @@ pub trait HeaderSource {
     /// Calls `line` with each value of one of these headers, and with the place of its name among them; those of one
     /// header in the order received.
     fn visit_any<'a>(&'a self, names: &HeaderNames, line: &mut dyn FnMut(usize, &'a [u8])) {
-        for (place, name) in names.iter().enumerate() {
-            self.visit(name, &mut |value| line(place, value));
-        }
+        visit_each(self, names, line);
     }
 
     /// Whether the header is there, also with an empty value.
@@ -41,6 +39,17 @@ pub trait HeaderSource {
     /// Whether one of these is there.
     fn has_any(&self, names: &HeaderNames) -> bool {
         names.iter().any(|name| self.has(name))
+    }
+}
+
+/// One name after the other.
+fn visit_each<'a, H: HeaderSource + ?Sized>(
+    headers: &'a H,
+    names: &HeaderNames,
+    line: &mut dyn FnMut(usize, &'a [u8]),
+) {
+    for (place, name) in names.iter().enumerate() {
+        headers.visit(name, &mut |value| line(place, value));
     }
 }
 
@@ -93,9 +102,7 @@ impl HeaderSource for http::HeaderMap {
                 }
             }
         } else {
-            for (place, name) in names.iter().enumerate() {
-                self.visit(name, &mut |value| line(place, value));
-            }
+            visit_each(self, names, line);
         }
     }
 

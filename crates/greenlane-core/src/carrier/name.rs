@@ -39,10 +39,6 @@ impl HeaderName {
         if RESERVED.contains(&text.as_str()) {
             return Err(refuse("the name is taken".to_owned()));
         }
-        if text == X_PREVIEW.as_str() {
-            // It is put on every call: a name that is known when compiling is copied for less.
-            return Ok(X_PREVIEW.clone());
-        }
         #[cfg(feature = "http")]
         let http =
             http::HeaderName::from_bytes(text.as_bytes()).map_err(|e| refuse(e.to_string()))?;
@@ -180,8 +176,6 @@ const RESERVED: &[&str] = &[
     "x-preview-trail",
 ];
 
-/// Unless another one is set.
-static X_PREVIEW: HeaderName = HeaderName::known("x-preview");
 pub(crate) static BAGGAGE: HeaderName = HeaderName::known("baggage");
 pub(crate) static TRACESTATE: HeaderName = HeaderName::known("tracestate");
 pub(crate) static TRACEPARENT: HeaderName = HeaderName::known("traceparent");

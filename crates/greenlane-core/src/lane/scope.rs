@@ -186,10 +186,14 @@ impl Scope {
         Swapped(self)
     }
 
-    /// The handle whose inbound took this request in. Known in every request that was let into a preview.
+    /// The handle whose inbound took this request in. Known in every request that was let into a preview, as long as somebody
+    /// holds the handle.
     pub fn greenlane(&self) -> Option<Greenlane> {
-        let of_request = self.request().map(|request| request.greenlane.clone());
-        of_request.or_else(|| self.known()?.greenlane())
+        match &self.0 {
+            Kind::Known(known) => known.greenlane(),
+            Kind::Bare(bare) => bare.known.as_ref()?.greenlane(),
+            _ => Some(self.request()?.greenlane.clone()),
+        }
     }
 
     /// A span that began in this scope is of this trace. A request's hops are logged with its trace's id: what its
@@ -260,15 +264,6 @@ impl Scope {
                 Some((request.known.clone()?, Some(request.clone())))
             }
             _ => None,
-        }
-    }
-
-    /// What is kept of the preview that this request is for.
-    pub(crate) fn known(&self) -> Option<&Arc<Known>> {
-        match &self.0 {
-            Kind::Known(known) => Some(known),
-            Kind::Bare(bare) => bare.known.as_ref(),
-            _ => self.request()?.known.as_ref(),
         }
     }
 }

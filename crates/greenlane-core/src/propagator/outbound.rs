@@ -127,7 +127,8 @@ impl Greenlane {
     /// for a request without a preview, with which nothing rides along, and says nothing itself. `None`
     /// where `inject` has to be asked.
     ///
-    /// For adapters that must look for the host, and need not for nearly every call.
+    /// For adapters that must look for the host, and need not for nearly every call. Not for a call that has an earlier sending's
+    /// [`lane`](Destination::lane).
     #[inline]
     pub fn inject_nothing(&self, headers: &(impl HeaderSource + ?Sized)) -> Option<OutboundCall> {
         let inner = &*self.0;

@@ -1,6 +1,7 @@
 mod copies;
 mod edges;
-mod short_ways;
+mod glance;
+mod kept;
 mod trails;
 
 use http::{HeaderMap, HeaderValue};

@@ -54,22 +54,17 @@ pub struct Glance {
 impl Greenlane {
     /// Looks at a request whether it has to be looked at closely. Nearly none has: it says nothing of a preview, or only
     /// that it is for one that was let in before, and there is nothing to decide.
-    #[inline]
-    pub fn glance(&self, request: &impl HeaderSource) -> Glance {
-        Glance { said: self.look(request), handle: self.0.number }
-    }
-
     #[inline(always)]
-    fn look(&self, request: &impl HeaderSource) -> wire::Glance {
+    pub fn glance(&self, request: &impl HeaderSource) -> Glance {
         let inner = &*self.0;
-        if !(inner.only_wires || inner.only_lane) || self.is_around() {
-            return wire::Glance::Unclear;
-        }
-        match inner.wires.glance(request) {
-            wire::Glance::Nothing if inner.only_wires && !self.is_named() => wire::Glance::Nothing,
-            wire::Glance::Known(known) if inner.only_lane => wire::Glance::Known(known),
-            _ => wire::Glance::Unclear,
-        }
+        let looks = (inner.only_wires || inner.only_lane) && !self.is_around();
+        let said = if looks { inner.wires.glance(request) } else { wire::Glance::Unclear };
+        let enough = match &said {
+            wire::Glance::Nothing => inner.only_wires && !self.is_named(),
+            wire::Glance::Known(_) => inner.only_lane,
+            wire::Glance::Unclear => true,
+        };
+        Glance { said: if enough { said } else { wire::Glance::Unclear }, handle: inner.number }
     }
 
     /// Takes a request in that needed only a glance, where there is no trail and nobody to tell of its end: its handler runs in

@@ -242,3 +242,15 @@ fn a_trail_survives_a_round_trip_through_every_hop() {
         trail.hops().iter().map(|hop| (hop.service(), hop.served(), hop.depth())).collect();
     assert_eq!(seen, [("fms-api", Served::Active, 0), ("fms-map", Served::Preview, 1)]);
 }
+
+/// Of two handles in one process, each has its own observers and counters.
+#[test]
+fn a_call_is_its_outbounds_whoever_took_the_request_in() {
+    let (inbounds, outbounds) = (inside().build().unwrap(), inside().build().unwrap());
+    let inbound = inbounds.extract(&mut headers(&[("x-preview", "release-42")]));
+    inbound.scope().unwrap().run_sync(|| {
+        let call = inject(&outbounds, "fms-map", &mut headers(&[]));
+        call.answered(200, &mut headers(&[("x-preview-trail", "(no trail)")]));
+    });
+    assert_eq!((inbounds.counts().bad_trails(), outbounds.counts().bad_trails()), (0, 1));
+}
