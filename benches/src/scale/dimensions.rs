@@ -7,9 +7,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use greenlane_core::{Destination, Greenlane, InScope, Lane, Preview, Scope};
+use greenlane_core::{Destination, Greenlane, InScope, Lane, Preview, Scope, ScopedBody};
 use greenlane_routing::{Route, Routes, Routing};
-use greenlane_tower::ScopedBody;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 

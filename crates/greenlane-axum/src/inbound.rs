@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
-use greenlane_core::{Greenlane, Rejection, Scope};
-use greenlane_tower::{Inbound, KeepScope, ScopedBody};
+use greenlane_core::{Greenlane, Rejection, Scope, ScopedBody};
+use greenlane_tower::{Inbound, KeepScope};
 use http::Extensions;
 use tower_layer::Layer;
 

@@ -16,6 +16,8 @@
 
 mod admission;
 pub mod baggage;
+#[cfg(feature = "http-body")]
+mod body;
 mod carrier;
 mod companion;
 mod config;
@@ -46,6 +48,8 @@ pub use admission::Sample;
 pub use admission::{Arrival, Entry, Gate, Place, Verified};
 #[cfg(feature = "token")]
 pub use admission::{Key, Keys, Tokens};
+#[cfg(feature = "http-body")]
+pub use body::ScopedBody;
 pub use carrier::{HeaderName, HeaderNames, HeaderSink, HeaderSource, HeaderValue};
 pub use companion::{Companion, Underway, accompany, is_sending};
 pub use config::{Builder, Greenlane};

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, Verified};
-use greenlane_tower::ScopedBody;
+use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, ScopedBody, Verified};
 use http_body::Body;
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Error, IntoResponse, Middleware, PathPattern, Request, Response, Result};

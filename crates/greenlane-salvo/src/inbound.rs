@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, Scoped, Verified};
-use greenlane_tower::ScopedBody;
+use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, Scoped, ScopedBody, Verified};
 use salvo_core::http::body::Body;
 use salvo_core::http::{ResBody, StatusCode};
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};

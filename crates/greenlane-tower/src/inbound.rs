@@ -44,7 +44,7 @@ pub struct InboundLayer<K = ScopedBodies> {
 
 impl InboundLayer {
     /// A layer for services with any body type; their responses carry a
-    /// [`ScopedBody`](crate::ScopedBody) of it.
+    /// [`ScopedBody`](greenlane_core::ScopedBody) of it.
     pub fn new(greenlane: &Greenlane) -> Self {
         Self::keeping(greenlane, ScopedBodies)
     }
@@ -273,7 +273,7 @@ mod tests {
         InboundLayer::new(&Greenlane::inside("fms-api").build().unwrap())
     }
 
-    fn text(response: Response<crate::ScopedBody<String>>) -> String {
+    fn text(response: Response<greenlane_core::ScopedBody<String>>) -> String {
         let body = http_body_util::BodyExt::collect(response.into_body());
         let body = futures_now(body).unwrap().to_bytes();
         String::from_utf8(body.to_vec()).unwrap()

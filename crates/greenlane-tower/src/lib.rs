@@ -68,7 +68,7 @@ mod switch;
 pub mod testing;
 
 pub use attempts::{AttemptsLayer, CountAttempts};
-pub use body::{KeepScope, ScopedBodies, ScopedBody};
+pub use body::{KeepScope, ScopedBodies};
 #[cfg(feature = "tonic")]
 pub use channels::{Channels, ChannelsFuture};
 pub use hand_off::{HandOffLayer, HandingOff};

@@ -168,7 +168,7 @@ mod tests {
     use tower::{Layer, ServiceExt};
 
     use super::*;
-    use crate::{InboundLayer, ScopedBody};
+    use crate::InboundLayer;
 
     /// Answers with its name, once it is ready.
     #[derive(Clone)]
@@ -212,7 +212,7 @@ mod tests {
 
     async fn answer(switch: Switch<Version>, preview: Option<&str>) -> (u16, String) {
         let layer = InboundLayer::new(&Greenlane::inside("fms-api").build().unwrap());
-        let response: Response<ScopedBody<String>> =
+        let response: Response<greenlane_core::ScopedBody<String>> =
             layer.layer(switch).oneshot(request(preview)).await.unwrap();
         let status = response.status().as_u16();
         let body = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();

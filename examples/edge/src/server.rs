@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenlane::Greenlane;
-use greenlane::tower::{BoxError, InboundLayer, ScopedBody};
+use greenlane::tower::{BoxError, InboundLayer};
+use greenlane::{Greenlane, ScopedBody};
 use http::{Extensions, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
