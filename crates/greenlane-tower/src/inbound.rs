@@ -26,13 +26,18 @@ use crate::headers::WithHeaders;
 /// connection's address stands, each server has its own type for, so [`peer_from`](InboundLayer::peer_from) tells it:
 ///
 /// ```
+/// use std::net::IpAddr;
+///
 /// use greenlane_core::{Gate, Greenlane};
 /// use greenlane_tower::InboundLayer;
-/// use tonic::transport::server::TcpConnectInfo;
+///
+/// /// What accepts connections puts this on each of their requests.
+/// #[derive(Clone)]
+/// struct Peer(IpAddr);
 ///
 /// let greenlane = Greenlane::edge("console", [Gate::source(["192.0.2.0/24"])]).build()?;
-/// let layer = InboundLayer::new(&greenlane)
-///     .peer_from(|extensions| Some(extensions.get::<TcpConnectInfo>()?.remote_addr()?.ip()));
+/// let layer =
+///     InboundLayer::new(&greenlane).peer_from(|extensions| Some(extensions.get::<Peer>()?.0));
 /// # Ok::<(), greenlane_core::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
 //! Routing in the client: each call is sent where its route says.
 
+mod failure;
 mod future;
-mod unreached;
+mod towards;
 
 use std::task::{Context, Poll};
 
@@ -14,9 +15,10 @@ use http::{HeaderValue, Request, Response, Uri, Version};
 use tower_layer::Layer;
 use tower_service::Service;
 
+pub use failure::{Failure, Unreached, unreached};
 pub use future::RoutedFuture;
 use future::{Again, State};
-pub use unreached::{Unreached, unreached};
+pub use towards::Towards;
 
 use crate::hand_off::HandedOff;
 use crate::outbound::{BoxError, OutboundLayer, Settings};
@@ -25,8 +27,8 @@ use crate::outbound::{BoxError, OutboundLayer, Settings};
 ///
 /// Scheme, host and port of the URL become those of the address; path, query, body and trailers stay. `Host`
 /// follows the route, unless the application set it. What HTTP/2 has in its place, `:authority`, always says
-/// where the call goes (with tonic's [`Channels`](crate::Channels) it follows the route), and so do the name in the
-/// TLS handshake and the certificate that is accepted.
+/// where the call goes, unless the client heeds [`Towards`], and so do the name in the TLS handshake and the
+/// certificate that is accepted.
 ///
 /// # Sending again
 ///
@@ -75,8 +77,9 @@ impl OutboundLayer {
 }
 
 impl RoutedLayer {
-    /// How errors of clients are read that are neither hyper-util's nor tonic's: see [`unreached`]. What it is
-    /// true for may be sent to the active version, so it must be sure that nothing was sent.
+    /// How errors of other clients than hyper-util's are read, in place of [`unreached`]; a [`Failure`] is believed
+    /// without being read. What it is true for may be sent to the active version, so it must be sure that nothing
+    /// was sent.
     #[must_use]
     pub fn unreached(mut self, unreached: Unreached) -> Self {
         self.unreached = unreached;
@@ -110,33 +113,20 @@ impl RoutedLayer {
         let asked = std::mem::replace(&mut parts.uri, there).into_parts().authority;
         let asked = || asked.or_else(|| self.outbound.0.host.as_deref()?.parse::<Authority>().ok());
         let origin = sending.keeps_host().then(asked).flatten();
-        if let Some(origin) = &origin {
+        let http2 = parts.version == Version::HTTP_2;
+        if let Some(origin) = origin.as_ref().filter(|_| !http2) {
             keep_host(parts, origin);
         }
-        #[cfg(feature = "tonic")]
-        if origin.is_some() || sending.is_made() {
-            parts.extensions.insert(Towards { origin, made: sending.is_made() });
-        }
+        Towards::new(origin.filter(|_| http2), sending.is_made()).put(&mut parts.extensions);
         Ok(self.tell_only(parts, Some(sending.service()))?)
     }
 }
 
-/// What a client that keeps a connection for each address needs to know besides it.
-#[cfg(feature = "tonic")]
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Towards {
-    /// The authority that the callee is to see, where it is not the address's.
-    pub(crate) origin: Option<Authority>,
-    /// The address was made of a preview's name.
-    pub(crate) made: bool,
-}
-
-/// HTTP/2 has `:authority` in its place, and a server may refuse a request where the two differ:
-/// <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1>.
+/// Writes `Host`. Not in HTTP/2, which has `:authority` in its place, and where a server may refuse a request in which
+/// the two differ: <https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1>.
 fn keep_host(parts: &mut Parts, asked: &Authority) {
     let host = asked.as_str().rsplit('@').next().unwrap_or_default();
-    if parts.version != Version::HTTP_2
-        && !parts.headers.contains_key(HOST)
+    if !parts.headers.contains_key(HOST)
         && let Ok(host) = HeaderValue::from_str(host)
     {
         parts.headers.insert(HOST, host);

@@ -34,7 +34,7 @@ let app: Router = Router::new()
 //!
 //! | feature | gives |
 //! |---|---|
-//! | `tower` | [`tower`](https://docs.rs/greenlane-tower): inbound and outbound for axum, tonic, hyper, hyper-util, warp |
+//! | `tower` | [`tower`](https://docs.rs/greenlane-tower): inbound and outbound for axum, hyper, hyper-util, warp |
 //! | `actix-web` | [`actix_web`](https://docs.rs/greenlane-actix-web): inbound and extractors |
 //! | `awc` | [`actix_web::Outbound`](https://docs.rs/greenlane-actix-web): outbound for awc; enables `actix-web` |
 //! | `axum` | [`axum`](https://docs.rs/greenlane-axum): inbound and extractors |
@@ -43,7 +43,7 @@ let app: Router = Router::new()
 //! | `salvo` | [`salvo`](https://docs.rs/greenlane-salvo): inbound and extractors; Salvo needs Rust 1.95 |
 //! | `routing` | [`routing`](https://docs.rs/greenlane-routing): route tables, and `routed` or `routes` on the outbounds of `tower`, `reqwest` and `awc` |
 //! | `render` | `routing::render`: load balancers' configurations, written from a route table; enables `routing` |
-//! | `tonic` | [`tower::Channels`](https://docs.rs/greenlane-tower): routing for tonic; enables `routing` and `tower` |
+//! | `tonic` | [`tonic`](https://docs.rs/greenlane-tonic): inbound and outbound for tonic, and its channels by a route table; enables `routing` and `tower` |
 //! | `token` | [`Gate::token`]: the edge lets in whoever has a signed token |
 //! | `sample` | [`Gate::sample`]: the edge lets a sticky sample of users in |
 //! | `serde` | [`Gate`] in an application's configuration file |
@@ -70,6 +70,9 @@ pub use greenlane_routing as routing;
 #[cfg(feature = "salvo")]
 #[doc(inline)]
 pub use greenlane_salvo as salvo;
+#[cfg(feature = "tonic")]
+#[doc(inline)]
+pub use greenlane_tonic as tonic;
 #[cfg(feature = "tower")]
 #[doc(inline)]
 pub use greenlane_tower as tower;

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{RoutedLayer, Unreached, unreached};
+use super::{Failure, RoutedLayer, Unreached, unreached};
 use crate::outbound::BoxError;
 
 pin_project! {
@@ -123,9 +123,13 @@ where
                     let underway = call.as_ref().map(OutboundCall::sending);
                     let polled = future.poll(cx);
                     drop(underway);
-                    let mut result = ready!(polled).map_err(Into::<BoxError>::into);
+                    let mut unreached = false;
+                    let mut result = ready!(polled).map_err(|error| {
+                        let (error, is_unreached) = Failure::read(error.into(), *this.unreached);
+                        unreached = is_unreached;
+                        error
+                    });
                     tell(call.take(), &mut result);
-                    let unreached = matches!(&result, Err(error) if (*this.unreached)(&**error));
                     match this.sending.as_mut() {
                         Some(sending) if unreached => {
                             if !falls_back(sending, this.again) {

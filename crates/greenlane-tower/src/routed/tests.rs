@@ -22,13 +22,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use instances::{Arrived, Instance, nobody};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tower::{ServiceExt, service_fn};
 
 use super::*;
-use crate::instances::{Arrived, Instance, nobody};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 type Http = Client<HttpConnector, KeptBody<Body>>;

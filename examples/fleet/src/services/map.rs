@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use greenlane::Greenlane;
-use greenlane::tower::InboundLayer;
+use greenlane::tonic::InboundLayer;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Request, Response};
 use axum::routing::get;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use greenlane::axum::InboundLayer;
-use greenlane::tower::{Channels, OutboundLayer};
+use greenlane::tonic::{Channels, OutboundLayer};
 use greenlane::{Greenlane, Scope};
 use serde_json::json;
 use tokio::sync::oneshot;

@@ -1,4 +1,4 @@
-//! `greenlane-tower` around tonic's server and client: unary, and the three kinds that stream.
+//! `greenlane-tonic` around tonic's server and client: unary, and the three kinds that stream.
 //!
 //! The suite's requests become gRPC on the way in and out: paths are methods, headers are metadata,
 //! bodies are messages.
@@ -15,7 +15,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 use greenlane_core::Greenlane;
-use greenlane_tower::{Outbound, OutboundLayer};
+use greenlane_tonic::OutboundLayer;
+use greenlane_tower::Outbound;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
@@ -54,7 +55,7 @@ impl Harness for Tonic {
     }
 
     fn crates(&self) -> &'static [&'static str] {
-        &["greenlane-tower"]
+        &["greenlane-tonic", "greenlane-tower"]
     }
 
     fn unsupported(&self, behaviour: &str) -> Option<&'static str> {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
 use greenlane_core::{HandOffStream, InboundCall, Lane};
-use greenlane_tower::InboundLayer;
+use greenlane_tonic::InboundLayer;
 use http::HeaderValue;
 use tonic::server::{Grpc as GrpcServer, NamedService};
 use tonic::transport::Server;

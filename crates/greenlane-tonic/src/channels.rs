@@ -1,6 +1,7 @@
 //! tonic's channels, one for each address.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use greenlane_routing::{Aged, KeptBody, Routing};
+use greenlane_tower::{BoxError, Failure, Towards};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use pin_project_lite::pin_project;
@@ -18,16 +20,13 @@ use tonic::transport::{Channel, Endpoint};
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use crate::outbound::BoxError;
-use crate::routed::Towards;
-
-/// The client inside a [`Routed`](crate::Routed) outbound for tonic: one lazy [`Channel`] for each address that
+/// The client inside a [`Routed`](greenlane_tower::Routed) outbound for tonic: one lazy [`Channel`] for each address that
 /// calls go to. A single channel has one address, so it could not follow a route.
 ///
 /// ```
 /// use greenlane_core::Greenlane;
 /// use greenlane_routing::{Route, Routes, Routing};
-/// use greenlane_tower::{Channels, OutboundLayer};
+/// use greenlane_tonic::{Channels, OutboundLayer};
 /// use tower::Layer;
 ///
 /// let greenlane = Greenlane::inside("fms-vehicles").build()?;
@@ -184,8 +183,8 @@ impl Service<Request<KeptBody<Body>>> for Channels {
     }
 
     fn call(&mut self, mut request: Request<KeptBody<Body>>) -> Self::Future {
-        let towards = request.extensions_mut().remove::<Towards>().unwrap_or_default();
-        let Towards { origin, made } = towards;
+        let towards = Towards::take(request.extensions_mut());
+        let (origin, made) = (towards.origin().cloned(), towards.is_made());
         let uri = request.uri();
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             let nowhere = "greenlane: the request names no host, and the routes have no service of the outbound's `host`";
@@ -258,8 +257,16 @@ impl Future for ChannelsFuture {
         if let (Ok(_), Some(keeps)) = (&result, this.keeps.take()) {
             keeps.keep();
         }
-        Poll::Ready(result.map_err(Into::into))
+        Poll::Ready(result.map_err(|error| {
+            let unreached = is_unreached(&error);
+            Failure::new(error, unreached).into()
+        }))
     }
+}
+
+/// Whether there was no connection: a channel answers a call with it that it never sent.
+fn is_unreached(error: &tonic::transport::Error) -> bool {
+    error.source().is_some_and(<dyn Error>::is::<tonic::ConnectError>)
 }
 
 impl fmt::Debug for Channels {

@@ -1,4 +1,6 @@
-//! Instances of a service on real sockets, for tests.
+//! Instances of a service on real sockets, for tests of outbounds.
+
+#![allow(clippy::unwrap_used)] // tests are all that it is for
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +17,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 /// One instance. It speaks HTTP/1 and HTTP/2, answers with its name, and writes down what arrives.
-pub(crate) struct Instance {
+#[derive(Debug)]
+pub struct Instance {
     address: SocketAddr,
     arrived: Arc<Mutex<Vec<Arrived>>>,
     connections: watch::Receiver<Connections>,
@@ -23,26 +26,28 @@ pub(crate) struct Instance {
 
 /// A request, as an instance saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Arrived {
+pub struct Arrived {
     /// Method, path and query.
-    pub(crate) line: String,
+    pub line: String,
     /// `Host`, or else `:authority`.
-    pub(crate) host: String,
+    pub host: String,
     /// `x-preview`.
-    pub(crate) told: Option<String>,
-    pub(crate) body: String,
+    pub told: Option<String>,
+    /// All of it.
+    pub body: String,
     /// The trailer `x-end`.
-    pub(crate) end: Option<String>,
+    pub end: Option<String>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Connections {
     accepted: usize,
     open: usize,
 }
 
 impl Instance {
-    pub(crate) async fn start(name: &'static str) -> Self {
+    /// Starts one that answers with this name.
+    pub async fn start(name: &'static str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let arrived = Arc::<Mutex<Vec<Arrived>>>::default();
@@ -71,27 +76,28 @@ impl Instance {
         Self { address, arrived, connections }
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it listens, as a URL without a path.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// `127.0.0.1` and the port.
-    pub(crate) fn authority(&self) -> String {
+    pub fn authority(&self) -> String {
         self.address.to_string()
     }
 
     /// What arrived since the last time.
-    pub(crate) fn arrived(&self) -> Vec<Arrived> {
+    pub fn arrived(&self) -> Vec<Arrived> {
         std::mem::take(&mut self.arrived.lock().unwrap())
     }
 
     /// How many connections there were.
-    pub(crate) fn accepted(&self) -> usize {
+    pub fn accepted(&self) -> usize {
         self.connections.borrow().accepted
     }
 
     /// Waits until so many connections are open.
-    pub(crate) async fn open(&self, open: usize) {
+    pub async fn open(&self, open: usize) {
         self.connections.clone().wait_for(|counts| counts.open == open).await.unwrap();
     }
 }
@@ -117,7 +123,7 @@ async fn answer(
 }
 
 /// A URL where nobody listens, and that nobody else gets while the socket lives.
-pub(crate) fn nobody() -> (TcpSocket, String) {
+pub fn nobody() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());

@@ -5,14 +5,14 @@ use std::fs;
 use bytes::Bytes;
 use greenlane_core::{Greenlane, InboundCall};
 use greenlane_routing::{HostHeader, Otherwise, Route, RouteBuilder, RouteFile, Routes};
+use greenlane_tower::Routed;
 use http::{HeaderMap, Version};
 use http_body_util::{BodyExt, Full};
+use instances::{Instance, nobody};
 use tower::{Layer, ServiceExt};
 
 use super::*;
 use crate::OutboundLayer;
-use crate::instances::{Instance, nobody};
-use crate::routed::Routed;
 
 /// As tonic's clients make it: it names nobody.
 fn request(body: &'static str) -> Request<Body> {
