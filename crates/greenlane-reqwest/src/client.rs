@@ -68,12 +68,13 @@ impl Outbound {
         &self,
         builder: reqwest::ClientBuilder,
     ) -> Result<reqwest::Client, ClientError> {
-        // reqwest shows these settings only in its `Debug` form; tests notice when that changes.
+        // reqwest shows these settings only in its `Debug` form, so mistakes are looked for there. Whatever it shows,
+        // redirects are ours below; tests notice when it no longer shows a mistake.
         let shown = format!("{builder:?}");
-        let (settings, headers) = around_default_headers(&shown);
-        if settings.contains("redirect_policy: ") || !settings.contains("referer: true") {
+        if decides_on_redirects(&shown, &format!("{:?}", reqwest::Client::builder())) {
             return Err(ClientError::RedirectPolicy);
         }
+        let (_, headers) = around_default_headers(&shown);
         if let Some(name) = self.unfit_default(headers) {
             return Err(ClientError::DefaultHeader(name));
         }
@@ -91,6 +92,17 @@ impl Outbound {
             unfit && headers.contains(&quoted)
         })
     }
+}
+
+/// Whether a builder was told how redirects are followed: its text differs from that of an untouched one in what we
+/// know to be about redirects. A text that another reqwest writes, in words that we don't know, says nothing.
+fn decides_on_redirects(shown: &str, untouched: &str) -> bool {
+    let (shown, _) = around_default_headers(shown);
+    let (untouched, _) = around_default_headers(untouched);
+    let appears = |sign: &str| shown.contains(sign) && !untouched.contains(sign);
+    let disappears = |sign: &str| untouched.contains(sign) && !shown.contains(sign);
+    // Today's reqwest shows a policy only where one was set, and `referer` only where it is on.
+    appears("redirect_policy: ") || appears("referer: false") || disappears("referer: true")
 }
 
 /// The settings before `default_headers: {…}`, where those of redirects stand, and the headers.
@@ -158,6 +170,33 @@ mod tests {
         }
         let elsewhere = reqwest::Client::builder().resolve("baggage", ([127, 0, 0, 1], 0).into());
         assert!(outbound().client(elsewhere).is_ok());
+    }
+
+    #[test]
+    fn only_a_sign_that_is_known_says_that_a_builder_decides_on_redirects() {
+        const TODAY: &str = r#"ClientBuilder { accepts: Accepts, referer: true, default_headers: {"accept": "*/*"} }"#;
+        const RENAMED: &str =
+            r#"ClientBuilder { sends_referer: yes, default_headers: {"accept": "*/*"} }"#;
+        const ALWAYS: &str =
+            r#"ClientBuilder { redirect_policy: Default, referer: true, headers: [] }"#;
+        const UNKNOWN: &str = "ClientBuilder(12 settings)";
+        for (shown, untouched, decides) in [
+            (TODAY, TODAY, false),
+            (&TODAY.replace("accepts", "redirect_policy: Policy(Limit(3)), accepts"), TODAY, true),
+            (&TODAY.replace("referer: true, ", ""), TODAY, true),
+            (&TODAY.replace("referer: true", "referer: false"), TODAY, true),
+            // In a header it is a value like any other.
+            (&TODAY.replace("*/*", "redirect_policy: x"), TODAY, false),
+            // What another reqwest writes of every builder is no sign.
+            (RENAMED, RENAMED, false),
+            (&RENAMED.replace("yes", "no"), RENAMED, false),
+            (&RENAMED.replace("yes", "yes, redirect_policy: Policy(None)"), RENAMED, true),
+            (ALWAYS, ALWAYS, false),
+            (UNKNOWN, UNKNOWN, false),
+            ("", "", false),
+        ] {
+            assert_eq!(decides_on_redirects(shown, untouched), decides, "{shown}");
+        }
     }
 
     #[test]
