@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use greenlane_core::{Destination, Greenlane, InScope, Lane, Preview, Scope, ScopedBody};
-use greenlane_routing::{Route, Routes, Routing};
+use greenlane_routing::{Call, Route, Routes, Routing};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
@@ -107,7 +107,10 @@ fn routes(size: u32) -> Box<dyn FnMut()> {
     // As long for every size.
     let host = "service-7";
     let (greenlane, lane) = (greenlane(false), lane("release-42"));
-    Box::new(move || drop(black_box(routing.plan(&greenlane, &lane, host, Some(80)))))
+    Box::new(move || {
+        let call = Call::new(&lane, None, Some(host), Some(80));
+        drop(black_box(routing.plan(&greenlane, &call)));
+    })
 }
 
 fn egress(size: u32) -> Box<dyn FnMut()> {

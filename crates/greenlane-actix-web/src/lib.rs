@@ -55,9 +55,6 @@ mod outbound;
 mod over_sockets;
 #[cfg(all(feature = "awc", feature = "routing"))]
 mod routed;
-#[cfg(all(feature = "awc", not(feature = "routing")))]
-#[path = "unrouted.rs"]
-mod routed;
 #[cfg(feature = "testing")]
 pub mod testing;
 

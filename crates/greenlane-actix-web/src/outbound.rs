@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +19,6 @@ use pin_project_lite::pin_project;
 
 use crate::frozen::Frozen;
 use crate::headers::Headers;
-use crate::routed::{Routed, Sent, Table};
 
 /// Puts the lane on each request that egress allows, and takes the callee's trail off the response.
 /// WebSockets are requests too.
@@ -48,13 +47,19 @@ use crate::routed::{Routed, Sent, Table};
 pub struct Outbound {
     pub(crate) greenlane: Greenlane,
     pub(crate) peer: Option<Arc<str>>,
-    pub(crate) table: Table,
+    #[cfg(feature = "routing")]
+    pub(crate) routing: Option<greenlane_routing::Routing>,
 }
 
 impl Outbound {
     /// A middleware for a client whose callees are named by their hosts.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self { greenlane: greenlane.clone(), peer: None, table: Table::default() }
+        Self {
+            greenlane: greenlane.clone(),
+            peer: None,
+            #[cfg(feature = "routing")]
+            routing: None,
+        }
     }
 
     /// The callee's name in the trail, in place of its host. It also names whom redirects lead to.
@@ -64,9 +69,27 @@ impl Outbound {
         self
     }
 
-    /// Tells a request what it needs to know. Its callee is called `service` in the trail, where there is no
-    /// peer.
-    pub(crate) fn inject(
+    /// Sends a request, told what it needs to know. Its callee is called `service` in the trail, where there is no peer.
+    pub(crate) fn send<S>(
+        &self,
+        inner: &S,
+        mut request: ConnectRequest,
+        service: Option<&str>,
+        attempt: u32,
+    ) -> OutboundFuture<S::Future>
+    where
+        S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError>,
+    {
+        match self.inject(&mut request, service, attempt) {
+            Ok(call) => {
+                let future = inner.call(request);
+                OutboundFuture { state: State::Called { future, call: Some(call) } }
+            }
+            Err(error) => OutboundFuture::refused(error),
+        }
+    }
+
+    fn inject(
         &self,
         request: &mut ConnectRequest,
         service: Option<&str>,
@@ -84,7 +107,7 @@ impl Outbound {
                 self.greenlane.inject(&destination, &mut Frozen { head, extra })
             }
         };
-        injected.map_err(refused)
+        injected.map_err(custom)
     }
 
     fn destination<'a>(
@@ -128,18 +151,11 @@ where
     forward_ready!(inner);
 
     fn call(&self, request: ConnectRequest) -> Self::Future {
-        let routed = self.outbound.table.route(&self.outbound, &self.inner, request);
-        let told = routed.and_then(|(mut request, routed)| {
-            let call = self.outbound.inject(&mut request, routed.service(), routed.attempt())?;
-            Ok((request, routed, call))
-        });
-        let state = match told {
-            Ok((request, routed, call)) => {
-                State::Called { future: self.inner.call(request), call: Some(call), routed }
-            }
-            Err(error) => State::Refused { error: Some(error) },
-        };
-        OutboundFuture { state }
+        #[cfg(feature = "routing")]
+        if let Some(routing) = &self.outbound.routing {
+            return crate::routed::call(&self.outbound, routing, &self.inner, request);
+        }
+        self.outbound.send(&*self.inner, request, None, 1)
     }
 }
 
@@ -154,45 +170,45 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F> {
-        Called { #[pin] future: F, call: Option<OutboundCall>, routed: Routed },
-        // Sent to the active version, since the preview was not reached.
-        Again { future: Sent },
-        Refused { error: Option<SendRequestError> },
+        Called { #[pin] future: F, call: Option<OutboundCall> },
+        // Of what is seldom: calls that are not made, and those to previews by a table.
+        Boxed { future: Pin<Box<dyn Future<Output = Sent>>> },
     }
 }
 
-impl<F> Future for OutboundFuture<F>
-where
-    F: Future<Output = Result<ConnectResponse, SendRequestError>>,
-{
-    type Output = Result<ConnectResponse, SendRequestError>;
+/// How a sending ended.
+pub(crate) type Sent = Result<ConnectResponse, SendRequestError>;
+
+impl<F> OutboundFuture<F> {
+    pub(crate) fn boxed(future: impl Future<Output = Sent> + 'static) -> Self {
+        Self { state: State::Boxed { future: Box::pin(future) } }
+    }
+
+    /// Of a call that is not made.
+    pub(crate) fn refused(error: SendRequestError) -> Self {
+        let mut error = Some(error);
+        // Polled again after it was ready, a future may do anything but answer.
+        Self::boxed(poll_fn(move |_| {
+            error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+        }))
+    }
+}
+
+impl<F: Future<Output = Sent>> Future for OutboundFuture<F> {
+    type Output = Sent;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProj::Called { future, call, routed } => {
-                    let result = ended(ready!(future.poll(cx)), call.take());
-                    match routed.again(&result) {
-                        Some(future) => state.set(State::Again { future }),
-                        None => return Poll::Ready(result),
-                    }
-                }
-                StateProj::Again { future } => return future.as_mut().poll(cx),
-                // Polled again after it was ready, a future may do anything but answer.
-                StateProj::Refused { error } => {
-                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
-                }
+        match self.project().state.project() {
+            StateProj::Called { future, call } => {
+                Poll::Ready(ended(ready!(future.poll(cx)), call.take()))
             }
+            StateProj::Boxed { future } => future.as_mut().poll(cx),
         }
     }
 }
 
 /// Tells the trail how a sending ended.
-pub(crate) fn ended(
-    result: Result<ConnectResponse, SendRequestError>,
-    call: Option<OutboundCall>,
-) -> Result<ConnectResponse, SendRequestError> {
+fn ended(result: Sent, call: Option<OutboundCall>) -> Sent {
     match (result, call) {
         (result, None) => result,
         (Ok(response), Some(call)) => Ok(answered(response, call)),
@@ -219,8 +235,8 @@ fn answered(response: ConnectResponse, call: OutboundCall) -> ConnectResponse {
     }
 }
 
-/// A call that is not made.
-pub(crate) fn refused(error: impl Error + 'static) -> SendRequestError {
+/// An error of ours, as awc has it.
+pub(crate) fn custom(error: impl Error + 'static) -> SendRequestError {
     /// awc shows it before the error.
     #[derive(Debug)]
     struct Refused;

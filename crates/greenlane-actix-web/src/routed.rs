@@ -3,22 +3,18 @@
 mod head;
 mod kept;
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use actix_http::RequestHeadType;
 use actix_web::dev::Service;
-use actix_web::http::Uri;
 use awc::error::{ConnectError, SendRequestError};
 use awc::{ConnectRequest, ConnectResponse};
-use greenlane_core::{Attempts, Envelope, Lane};
-use greenlane_routing::{Plan, Routing, Sending};
+use greenlane_core::Envelope;
+use greenlane_routing::{Call, Next, Outcome, Plan, Routing, Sending};
 
 use crate::frozen::Frozen;
 use crate::headers::Headers;
-use crate::outbound::{Outbound, ended, refused};
+use crate::outbound::{Outbound, OutboundFuture, Sent, custom};
 
 impl Outbound {
     /// Sends each call where its route says: to the version of a service that this table has for the lane.
@@ -51,69 +47,73 @@ impl Outbound {
     /// ```
     #[must_use]
     pub fn routes(mut self, routing: &Routing) -> Self {
-        self.table = Table(Some(routing.clone()));
+        self.routing = Some(routing.clone());
         self
     }
 }
 
-/// An outbound's routes, where it has any.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Table(Option<Routing>);
-
-/// The second sending of a call, as a future.
-pub(crate) type Sent = Pin<Box<dyn Future<Output = Result<ConnectResponse, SendRequestError>>>>;
-
-/// Where a call goes, and what it takes to send it elsewhere.
-#[derive(Default)]
-pub(crate) struct Routed {
-    sending: Option<Sending>,
-    again: Option<Again>,
-    /// A preview was not tried, and counts as the first attempt.
-    skipped: bool,
-}
-
-type Again = Box<dyn FnOnce(&mut Sending) -> Option<Sent>>;
-
-impl Table {
-    /// Decides on a call, and rewrites its request for where it goes.
-    pub(crate) fn route<S>(
-        &self,
-        outbound: &Outbound,
-        inner: &Rc<S>,
-        mut request: ConnectRequest,
-    ) -> Result<(ConnectRequest, Routed), SendRequestError>
-    where
-        S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError> + 'static,
-    {
-        let Some(routing) = &self.0 else { return Ok((request, Routed::default())) };
-        let lane = lane(outbound, &mut request);
-        let peer = outbound.peer.as_deref();
-        match plan(outbound, routing, &lane, head::uri(&request)) {
-            Plan::Send(sending) => {
-                let skipped = sending.skips();
-                if skipped {
-                    let peer = peer.unwrap_or(sending.service());
-                    sending.note_skipped(&outbound.greenlane, &lane, peer, &Attempts::default());
-                }
-                let (mut request, again) = if sending.may_fall_back() {
-                    prepare(outbound, inner, request)?
-                } else {
-                    (request, None)
-                };
-                head::rewrite(&mut request, &sending)?;
-                Ok((request, Routed { sending: Some(sending), again, skipped }))
-            }
-            Plan::Fail(failing) => {
-                failing.note(&outbound.greenlane, &lane, peer, 1);
-                Err(refused(failing.into_error()))
-            }
-            _ => Ok((request, Routed::default())),
-        }
+/// Sends a call where its route says.
+pub(crate) fn call<S>(
+    outbound: &Outbound,
+    routing: &Routing,
+    inner: &Rc<S>,
+    mut request: ConnectRequest,
+) -> OutboundFuture<S::Future>
+where
+    S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError> + 'static,
+{
+    let sending = match plan(outbound, routing, &mut request) {
+        Plan::Send(sending) => sending,
+        Plan::Fail(error) => return OutboundFuture::refused(custom(error)),
+        // Where its URL says.
+        _ => return outbound.send(&**inner, request, None, 1),
+    };
+    let (request, spare) = match prepare(request, &sending) {
+        Ok(prepared) => prepared,
+        Err(error) => return OutboundFuture::refused(error),
+    };
+    let (service, attempt) = (sending.service().clone(), sending.attempt());
+    let sent = outbound.send(&**inner, request, Some(&service), attempt);
+    if !sending.is_to_preview() {
+        return sent;
     }
+    // Wherever the call is polled, its lane stays that of where it was made.
+    let here = Envelope::seal((outbound.clone(), Rc::clone(inner)));
+    OutboundFuture::boxed(async move {
+        let result = sent.await;
+        match again(&result, sending, spare) {
+            Some(Ok((sending, request))) => {
+                let (service, attempt) = (sending.service(), sending.attempt());
+                let sent = here.run_sync(|(outbound, inner)| {
+                    outbound.send(&*inner, request, Some(service), attempt)
+                });
+                sent.await
+            }
+            Some(Err(error)) => Err(error),
+            None => result,
+        }
+    })
 }
 
-fn lane(outbound: &Outbound, request: &mut ConnectRequest) -> Lane {
-    match request {
+/// The request that is to be sent next, to the active version, where the preview was not reached and the route says so.
+fn again(
+    result: &Sent,
+    mut sending: Sending,
+    spare: Option<Spare>,
+) -> Option<Result<(Sending, ConnectRequest), SendRequestError>> {
+    let (outcome, request) = match result {
+        Err(error) if is_unreached(error) => {
+            let request = spare.and_then(|spare| spare());
+            (Outcome::Unreached { whole: request.is_some() }, request)
+        }
+        _ => (Outcome::Connected, None),
+    };
+    let (Next::Again, Some(mut request)) = (sending.ended(outcome), request) else { return None };
+    Some(head::rewrite(&mut request, &sending).map(|()| (sending, request)))
+}
+
+fn plan(outbound: &Outbound, routing: &Routing, request: &mut ConnectRequest) -> Plan {
+    let lane = match request {
         ConnectRequest::Client(RequestHeadType::Owned(head), ..)
         | ConnectRequest::Tunnel(head, _) => {
             outbound.greenlane.lane_of(&Headers(&mut head.headers))
@@ -121,113 +121,51 @@ fn lane(outbound: &Outbound, request: &mut ConnectRequest) -> Lane {
         ConnectRequest::Client(RequestHeadType::Rc(head, extra), ..) => {
             outbound.greenlane.lane_of(&Frozen { head, extra })
         }
-    }
+    };
+    let uri = head::uri(request);
+    let call = Call::new(&lane, uri.scheme_str(), uri.host(), uri.port_u16());
+    routing.plan(&outbound.greenlane, &call.peer(outbound.peer.as_deref()))
 }
 
-fn plan(outbound: &Outbound, routing: &Routing, lane: &Lane, uri: &Uri) -> Plan {
-    let port = uri.port_u16().or(match uri.scheme_str() {
-        Some("https" | "wss") => Some(443),
-        Some("http" | "ws") => Some(80),
-        _ => None,
-    });
-    match uri.host() {
-        Some(host) => routing.plan(&outbound.greenlane, lane, host, port),
-        None => Plan::Unlisted,
-    }
-}
+/// Gives a request back, to be sent again; `None` where somebody polled its body.
+type Spare = Box<dyn FnOnce() -> Option<ConnectRequest>>;
 
-/// Keeps what it takes to send the request again, and a hand on its body.
-fn prepare<S>(
-    outbound: &Outbound,
-    inner: &Rc<S>,
+/// Rewrites a request for where it goes, and keeps what it takes to send it again, where that may be needed.
+fn prepare(
     request: ConnectRequest,
-) -> Result<(ConnectRequest, Option<Again>), SendRequestError>
-where
-    S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError> + 'static,
-{
-    let send = sends_again(outbound, inner);
-    match request {
+    sending: &Sending,
+) -> Result<(ConnectRequest, Option<Spare>), SendRequestError> {
+    let (mut request, spare) = match sending.may_fall_back() {
+        true => keep(request)?,
+        false => (request, None),
+    };
+    head::rewrite(&mut request, sending)?;
+    Ok((request, spare))
+}
+
+/// Keeps what it takes to send a request again: its head, and a hand on its body.
+fn keep(request: ConnectRequest) -> Result<(ConnectRequest, Option<Spare>), SendRequestError> {
+    let (head, body, address) = match request {
         ConnectRequest::Tunnel(head, address) => {
             let spare = ConnectRequest::Tunnel(head.clone(), None);
-            let again: Again = Box::new(move |sending| send(spare, sending));
-            Ok((ConnectRequest::Tunnel(head, address), Some(again)))
+            let spare: Spare = Box::new(move || Some(spare));
+            return Ok((ConnectRequest::Tunnel(head, address), Some(spare)));
         }
-        ConnectRequest::Client(head, body, address) => {
-            let spare = head::copy(&head);
-            let (body, keeper) = kept::keep(body);
-            if let Some(ConnectRequest::Client(_, body, _)) = kept::as_awcs(body) {
-                let again: Again = Box::new(move |sending| match keeper.take_back() {
-                    Some(body) => send(ConnectRequest::Client(spare, body, None), sending),
-                    None => {
-                        sending.strand();
-                        None
-                    }
-                });
-                return Ok((ConnectRequest::Client(head, body, address), Some(again)));
-            }
-            // It can't be kept, and is sent as it was.
-            let body = keeper.take_back().ok_or_else(|| SendRequestError::Body(LOST.into()))?;
-            Ok((ConnectRequest::Client(head, body, address), None))
-        }
-    }
+        ConnectRequest::Client(head, body, address) => (head, body, address),
+    };
+    let (body, keeper) = kept::keep(body);
+    let Some(ConnectRequest::Client(_, body, _)) = kept::as_awcs(body) else {
+        // It can't be kept, and is sent as it was.
+        let body = keeper.take_back().ok_or_else(|| SendRequestError::Body(LOST.into()))?;
+        return Ok((ConnectRequest::Client(head, body, address), None));
+    };
+    let copy = head::copy(&head);
+    let spare: Spare =
+        Box::new(move || Some(ConnectRequest::Client(copy, keeper.take_back()?, None)));
+    Ok((ConnectRequest::Client(head, body, address), Some(spare)))
 }
 
 const LOST: &str = "greenlane: awc's client did not hand the body out";
-
-/// Sends a request to where its call goes once it fell back.
-fn sends_again<S>(
-    outbound: &Outbound,
-    inner: &Rc<S>,
-) -> impl FnOnce(ConnectRequest, &mut Sending) -> Option<Sent> + 'static + use<S>
-where
-    S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError> + 'static,
-{
-    // Wherever the call is polled, its lane stays that of where it was made.
-    let here = Envelope::seal((outbound.clone(), Rc::clone(inner)));
-    move |mut request, sending| {
-        if !sending.fall_back() {
-            return None;
-        }
-        let sent = here.run_sync(|(outbound, inner)| -> Result<_, SendRequestError> {
-            head::rewrite(&mut request, sending)?;
-            let call = outbound.inject(&mut request, Some(sending.service()), 2)?;
-            Ok((call, inner.call(request)))
-        });
-        Some(Box::pin(async move {
-            let (call, future) = sent?;
-            ended(future.await, Some(call))
-        }))
-    }
-}
-
-impl Routed {
-    /// The name of the hop, unless the outbound has a peer.
-    pub(crate) fn service(&self) -> Option<&str> {
-        self.sending.as_ref().map(|sending| &**sending.service())
-    }
-
-    /// Which attempt this is.
-    pub(crate) fn attempt(&self) -> u32 {
-        if self.skipped { 2 } else { 1 }
-    }
-
-    /// The call once more, to the active version, where the preview was not reached and the route says so.
-    pub(crate) fn again(
-        &mut self,
-        result: &Result<ConnectResponse, SendRequestError>,
-    ) -> Option<Sent> {
-        let mut sending = self.sending.take()?;
-        match result {
-            Err(error) if is_unreached(error) => sending.unreached(),
-            _ => {
-                sending.connected();
-                return None;
-            }
-        }
-        let again = self.again.take()?;
-        again(&mut sending)
-    }
-}
 
 /// Whether there was no connection. awc also calls it an error of connecting (`Disconnected`) when a request was
 /// sent and not answered.
@@ -243,12 +181,6 @@ fn is_unreached(error: &SendRequestError) -> bool {
             | ConnectError::Unresolved
             | ConnectError::Io(_)
     )
-}
-
-impl fmt::Debug for Routed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routed").field("sending", &self.sending).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

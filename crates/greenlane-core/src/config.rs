@@ -182,10 +182,15 @@ impl Greenlane {
         self.0.wires.write(lane.preview(), &[], headers, &self.0.counters);
     }
 
-    /// Counts a redirect that took a preview where it must not go, and says so in the log.
+    /// Counts a redirect that took a preview where it must not go, and says so in the log: the host that was `asked` was
+    /// [`told`](crate::OutboundCall::told), and another one that egress refuses answered.
     ///
     /// For adapters of clients whose redirects they can see only afterwards.
-    pub fn leaked(&self, host: &str) {
+    pub fn check_leak(&self, told: bool, asked: Option<&str>, answered: Option<&str>) {
+        if !told || answered == asked || self.may_tell(answered) {
+            return;
+        }
+        let host = answered.unwrap_or("(unknown)");
         self.0.counters.add(Counter::Leaked, 1);
         tracing::error!(
             host,

@@ -62,9 +62,7 @@ mod redirect;
 mod resend;
 #[cfg(feature = "routing")]
 mod routed;
-#[cfg(not(feature = "routing"))]
-#[path = "unrouted.rs"]
-mod routed;
+mod routes;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -13,7 +13,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::redirect::Redirects;
 use crate::resend::{WATCH, Watch, spare};
-use crate::routed::Table;
+use crate::routes::{Routed, Routes};
 
 /// Puts the lane on each request that egress allows, and takes the callee's trail off the response.
 ///
@@ -38,7 +38,7 @@ pub struct Outbound {
     peer: Option<Arc<str>>,
     default_headers: HeaderMap,
     pub(crate) redirects: Redirects,
-    pub(crate) table: Table,
+    pub(crate) routes: Option<Arc<dyn Routes>>,
     /// Whether a client was given our redirect policy, so that redirects are seen.
     sees_redirects: Arc<AtomicBool>,
 }
@@ -51,7 +51,7 @@ impl Outbound {
             peer: None,
             default_headers: HeaderMap::new(),
             redirects: Redirects::default(),
-            table: Table::default(),
+            routes: None,
             sees_redirects: Arc::default(),
         }
     }
@@ -111,7 +111,7 @@ impl Outbound {
     async fn run(
         &self,
         mut request: Request,
-        mut attempts: Option<Attempts>,
+        attempts: Option<Attempts>,
         mut way: Way<'_>,
     ) -> Result<Response> {
         for (name, value) in &self.default_headers {
@@ -120,57 +120,60 @@ impl Outbound {
             }
         }
         let (started, timeout) = (Instant::now(), request.timeout().copied());
-        let (mut earlier, mut lane, mut attempt, mut falling_back) = (Vec::new(), None, None, None);
+        let (mut earlier, mut lane, mut attempt, mut again) = (Vec::new(), None, None, None);
         loop {
             // Only the first callee is the peer; a redirect leads elsewhere.
             let peer = self.peer.as_deref().filter(|_| earlier.is_empty());
-            let mut routed = match falling_back.take() {
-                Some(routed) => routed,
-                None => {
-                    let lane = lane.as_ref();
-                    self.table.route(&self.greenlane, lane, peer, &mut attempts, &request)?
+            let mut routed: Option<Box<dyn Routed>> = match (again.take(), &self.routes) {
+                (None, Some(routes)) => {
+                    let (lane, attempts) = (lane.as_ref(), attempts.as_ref());
+                    routes.route(lane, peer, attempts, attempt, &mut request)?
                 }
+                (again, _) => again,
             };
-            routed.rewrite(&mut request)?;
-            if attempt.is_none() || routed.skips() {
-                attempt = Some(attempts.as_ref().map_or(1, Attempts::start));
-            }
+            let service = routed.as_ref().map(|routed| routed.service());
+            let number = match &routed {
+                Some(routed) => routed.attempt(),
+                None => attempt.unwrap_or_else(|| attempts.as_ref().map_or(1, Attempts::start)),
+            };
+            attempt = Some(number);
             // An empty map costs nothing.
             let mut headers = std::mem::take(request.headers_mut());
             let destination = Destination::host(request.url().host_str());
-            let destination = destination.peer(peer.or(routed.service()));
-            let destination = destination.attempt(attempt.unwrap_or(1)).lane(lane.as_ref());
+            let destination = destination.peer(peer.or(service));
+            let destination = destination.attempt(number).lane(lane.as_ref());
             let (call, before) = self.inject(&destination, &mut headers)?;
             *request.headers_mut() = headers;
-            let watch =
-                Watch::new(&self.greenlane, &self.table, &call, routed.keeps_host(), earlier);
+            let keeps_host = routed.as_ref().is_some_and(|routed| routed.keeps_host());
+            let routes = self.routes.as_ref();
+            let watch = Watch::new(&self.greenlane, routes, &call, keeps_host, earlier);
             let Some(watch) = watch else {
                 // Nor is the watch over a call around this one its business.
                 return answered(call, WATCH.scope(None, way.send(request)).await);
             };
             let (told, asked) = (call.told(), request.url().clone());
             let mut spare = spare(&request, before);
-            routed.keep(&mut request);
+            if let Some(routed) = &mut routed {
+                routed.keep(&mut request);
+            }
             let sent = WATCH.scope(Some(watch.clone()), way.send(request)).await;
             lane = Some(call.lane().clone());
             let sent = answered(call, sent);
             let seen = self.sees_redirects.load(Ordering::Relaxed).then(|| watch.redirected());
-            if routed.falls_back(&sent, seen, &mut spare) {
-                // The preview was the first attempt, whoever counts them.
-                attempts.get_or_insert_with(|| {
-                    let attempts = Attempts::default();
-                    attempts.start();
-                    attempts
-                });
-                (request, earlier, attempt) = (spare, watch.earlier().to_vec(), None);
-                falling_back = Some(routed);
+            let sends_again = match &mut routed {
+                Some(routed) => routed.sends_again(&sent, seen, &mut spare)?,
+                None => false,
+            };
+            if sends_again {
+                (request, earlier, again) = (spare, watch.earlier().to_vec(), routed);
             } else {
                 let response = sent?;
                 let Some(stopped) = watch.stopped(&response) else {
-                    self.check_leak(told, &asked, &response);
+                    self.check_leak(told, &asked, response.url());
                     return Ok(response);
                 };
-                let stopped = stopped.called_as(routed.called(), &asked);
+                let called = routed.as_ref().map(|routed| routed.called());
+                let stopped = stopped.called_as(called, &asked);
                 request = stopped.next_request(spare, self.redirects.sets_referer());
                 earlier = stopped.previous;
             }
@@ -185,7 +188,7 @@ impl Outbound {
         headers: &mut HeaderMap,
     ) -> Result<(OutboundCall, HeaderMap)> {
         // A copy is made only where there may be something to tell, or to send again.
-        let plain = !self.table.is_there() && Scope::current().is_none_or(|scope| scope.is_plain());
+        let plain = self.routes.is_none() && Scope::current().is_none_or(|scope| scope.is_plain());
         let mut before = if plain { HeaderMap::new() } else { headers.clone() };
         let call = self.greenlane.inject(destination, headers).map_err(Error::middleware)?;
         if plain && (call.told() || call.withheld()) {
@@ -197,16 +200,11 @@ impl Outbound {
 
     /// A client without our policy follows redirects by itself: what it took along can't be taken
     /// back, but it is not lost silently.
-    fn check_leak(&self, told: bool, asked: &Url, response: &Response) {
+    fn check_leak(&self, told: bool, asked: &Url, landed: &Url) {
         /// The URL that reqwest gives to responses that some middleware made up.
-        const NOBODY: Option<&str> = Some("no.url.provided.local");
-        let landed = response.url().host_str();
-        if told
-            && landed != asked.host_str()
-            && landed != NOBODY
-            && !self.greenlane.may_tell(landed)
-        {
-            self.greenlane.leaked(landed.unwrap_or("(unknown)"));
+        const NOBODY: &str = "no.url.provided.local";
+        if landed.host_str() != Some(NOBODY) {
+            self.greenlane.check_leak(told, asked.host_str(), landed.host_str());
         }
     }
 }

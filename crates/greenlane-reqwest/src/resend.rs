@@ -14,7 +14,7 @@ use reqwest::header::{
 use reqwest::redirect::Attempt;
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
-use crate::routed::Table;
+use crate::routes::Routes;
 
 /// Headers that reqwest takes off a request when a redirect leaves its origin.
 pub(crate) const SENSITIVE: [&str; 5] =
@@ -29,7 +29,7 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Watch {
     greenlane: Greenlane,
-    table: Table,
+    routes: Option<Arc<dyn Routes>>,
     /// Egress allowed the host, so the next one must be allowed as well; or it didn't, so the next one
     /// must be refused as well. `None` where there is nothing to tell.
     told: Option<bool>,
@@ -59,15 +59,15 @@ impl Watch {
     /// `None` where a redirect may go wherever it likes: there is nothing to tell.
     pub(crate) fn new(
         greenlane: &Greenlane,
-        table: &Table,
+        routes: Option<&Arc<dyn Routes>>,
         call: &OutboundCall,
         keeps_host: bool,
         earlier: Vec<Url>,
     ) -> Option<Arc<Self>> {
         let told = (call.told() || call.withheld()).then(|| call.told());
-        (told.is_some() || table.is_there()).then(|| {
-            let (greenlane, table) = (greenlane.clone(), table.clone());
-            Arc::new(Self { greenlane, table, told, keeps_host, earlier, seen: Mutex::default() })
+        (told.is_some() || routes.is_some()).then(|| {
+            let (greenlane, routes) = (greenlane.clone(), routes.cloned());
+            Arc::new(Self { greenlane, routes, told, keeps_host, earlier, seen: Mutex::default() })
         })
     }
 
@@ -91,7 +91,7 @@ impl Watch {
         let host = attempt.url().host_str();
         let differs = self.told.is_some_and(|told| self.greenlane.may_tell(host) != told)
             || self.keeps_host
-            || self.table.lists(attempt.url());
+            || self.routes.as_ref().is_some_and(|routes| routes.lists(attempt.url()));
         if differs {
             seen.stopped = Some((previous.to_vec(), attempt.url().clone()));
         }

@@ -41,6 +41,7 @@ mod address;
 mod aged;
 mod body;
 mod builder;
+mod call;
 mod circuit;
 mod counts;
 mod decision;
@@ -50,6 +51,7 @@ mod file;
 #[cfg(feature = "files")]
 mod format;
 mod name;
+mod outcome;
 #[cfg(feature = "files")]
 mod parse;
 mod plan;
@@ -65,6 +67,7 @@ pub use address::Address;
 pub use aged::Aged;
 pub use body::{Keeper, KeptBody};
 pub use builder::RouteBuilder;
+pub use call::Call;
 pub use circuit::{Circuit, Passage};
 pub use counts::RoutingCounts;
 pub use decision::{Decision, Missing};
@@ -73,7 +76,8 @@ pub use error::{RouteError, Unrouted};
 pub use file::RouteFile;
 #[cfg(feature = "files")]
 pub use format::Format;
-pub use plan::{Failing, Plan, Sending};
+pub use outcome::{Next, Outcome};
+pub use plan::{Plan, Sending};
 pub use route::{HostHeader, Otherwise, Route};
 pub use routes::Routes;
 pub use routing::Routing;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use greenlane_core::{Attempts, Destination, Greenlane, Lane};
+use greenlane_core::{Attempts, Destination, Greenlane};
 
 use crate::address::Address;
+use crate::call::{Call, after};
 use crate::circuit::Passage;
 use crate::counts::add;
 use crate::error::Unrouted;
+use crate::outcome::{Next, Outcome};
 use crate::route::HostHeader;
 use crate::routing::Routing;
 
@@ -19,12 +21,11 @@ pub enum Plan {
     Unlisted,
     /// Send it there.
     Send(Sending),
-    /// Don't make it.
-    Fail(Failing),
+    /// Don't make it, and tell its caller this.
+    Fail(Unrouted),
 }
 
-/// A call that is sent where its route says. Who sends it says how that went, with
-/// [`connected`](Sending::connected) or [`unreached`](Sending::unreached).
+/// A call that is sent where its route says. Who sends it says how that went: see [`ended`](Sending::ended).
 #[derive(Debug)]
 #[must_use]
 pub struct Sending {
@@ -35,7 +36,8 @@ pub struct Sending {
     pub(crate) host: HostHeader,
     pub(crate) passage: Option<Passage>,
     pub(crate) fallback: Option<Address>,
-    pub(crate) skipped: Option<Address>,
+    pub(crate) attempts: Option<Attempts>,
+    pub(crate) attempt: u32,
 }
 
 impl Sending {
@@ -49,6 +51,11 @@ impl Sending {
         &self.address
     }
 
+    /// Which attempt it is now, from 1. A preview that was not tried, because its circuit is open, was one.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
     /// Whether the address was made of a preview's name, which a stranger may have made up: what is kept for it
     /// must be bounded.
     pub fn is_made(&self) -> bool {
@@ -60,90 +67,55 @@ impl Sending {
         self.host == HostHeader::Keep
     }
 
+    /// Whether it goes to a preview: of other versions nobody asks how a sending [`ended`](Sending::ended).
+    pub fn is_to_preview(&self) -> bool {
+        self.passage.is_some()
+    }
+
     /// Whether the call may have to be sent again to the active version: then its sender keeps what it takes.
     pub fn may_fall_back(&self) -> bool {
         self.fallback.is_some()
     }
 
-    /// Puts a preview that is not tried, because its circuit is open, into the trail as an attempt that failed.
-    pub fn note_skipped(
-        &self,
-        greenlane: &Greenlane,
-        lane: &Lane,
-        peer: &str,
-        attempts: &Attempts,
-    ) {
-        if let Some(skipped) = &self.skipped {
-            note(greenlane, lane, peer, skipped, attempts.start());
+    /// A sending ended like this. Where the call is to be sent [`again`](Next::Again), the
+    /// [`address`](Sending::address) is the active version's from here on, and the [`attempt`](Sending::attempt) the
+    /// next.
+    ///
+    /// That is so where the route says `unreachable = "active"`, and only if nothing of the call can have left.
+    pub fn ended(&mut self, outcome: Outcome) -> Next {
+        let fallback = self.fallback.take();
+        let ruling = outcome.ruling(fallback.is_some());
+        let counters = self.routing.counters();
+        match (self.passage.take(), ruling.there) {
+            (Some(passage), Some(true)) => passage.connected(),
+            (Some(passage), Some(false)) => {
+                add(&counters.unreached);
+                passage.unreached();
+            }
+            (None, _) | (_, None) => {}
         }
-    }
-
-    /// Whether there is such a preview.
-    pub fn skips(&self) -> bool {
-        self.skipped.is_some()
-    }
-
-    /// There was a connection, whatever became of the call.
-    pub fn connected(&mut self) {
-        if let Some(passage) = self.passage.take() {
-            passage.connected();
+        if ruling.stranded {
+            add(&counters.stranded);
         }
-    }
-
-    /// There was no connection.
-    pub fn unreached(&mut self) {
-        if let Some(passage) = self.passage.take() {
-            add(&self.routing.counters().unreached);
-            passage.unreached();
+        if let (Next::Again, Some(active)) = (ruling.next, fallback) {
+            add(&counters.fell_back);
+            (self.address, self.made) = (active, false);
+            self.attempt = after(self.attempt, self.attempts.as_ref());
         }
-    }
-
-    /// From here on the call goes to the active version; `false` where the route does not say so, and nothing
-    /// changes. To be asked only where nothing of the call left.
-    pub fn fall_back(&mut self) -> bool {
-        let Some(active) = self.fallback.take() else {
-            return false;
-        };
-        add(&self.routing.counters().fell_back);
-        (self.address, self.made) = (active, false);
-        true
-    }
-
-    /// The call can't be sent again although the route says so: something of it may have left.
-    pub fn strand(&mut self) {
-        if self.fallback.take().is_some() {
-            add(&self.routing.counters().stranded);
-        }
+        ruling.next
     }
 }
 
-/// A call that is not made.
-#[derive(Debug)]
-#[must_use]
-pub struct Failing {
-    pub(crate) error: Unrouted,
-    /// Where it would have gone.
-    pub(crate) address: Address,
-}
-
-impl Failing {
-    /// Puts the call into the trail as one that failed.
-    pub fn note(&self, greenlane: &Greenlane, lane: &Lane, peer: Option<&str>, attempt: u32) {
-        let service = match &self.error {
-            Unrouted::NoPreview { service, .. } | Unrouted::Unreachable { service, .. } => service,
-        };
-        note(greenlane, lane, peer.unwrap_or(service), &self.address, attempt);
-    }
-
-    /// What the caller is told.
-    pub fn into_error(self) -> Unrouted {
-        self.error
-    }
-}
-
-fn note(greenlane: &Greenlane, lane: &Lane, peer: &str, address: &Address, attempt: u32) {
-    let destination = Destination::host(Some(address.host())).peer(Some(peer));
-    let destination = destination.attempt(attempt).lane(Some(lane));
+/// Puts an attempt that nobody makes into the trail, as one that failed.
+pub(crate) fn note(
+    greenlane: &Greenlane,
+    call: &Call<'_>,
+    service: &str,
+    address: &Address,
+    attempt: u32,
+) {
+    let destination = Destination::host(Some(address.host())).peer(call.peer.or(Some(service)));
+    let destination = destination.attempt(attempt).lane(Some(call.lane));
     // Nobody is called, so what is written goes nowhere. With a lane of its own the call is not lost.
     let mut nowhere: Vec<(String, Vec<u8>)> = Vec::new();
     if let Ok(call) = greenlane.inject(&destination, &mut nowhere) {

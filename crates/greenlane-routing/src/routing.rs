@@ -5,16 +5,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use greenlane_core::{Greenlane, Lane};
+use greenlane_core::Greenlane;
 
 use crate::address::Address;
+use crate::call::{Call, after};
 use crate::circuit::Circuit;
 use crate::counts::{Counters, RoutingCounts, add};
 use crate::decision::{Decision, Missing};
 use crate::error::Unrouted;
 #[cfg(feature = "files")]
 use crate::file::RouteFile;
-use crate::plan::{Failing, Plan, Sending};
+use crate::plan::{Plan, Sending, note};
 use crate::route::{Otherwise, Route};
 use crate::routes::Routes;
 
@@ -86,62 +87,75 @@ impl Routing {
         Self::by(self.0.source.clone(), pause)
     }
 
-    /// What an outbound is to do with a call in this lane, to a URL with this host and port
-    /// ([`Routes::decide`]). `greenlane` says whom egress allows to be told of a preview. For adapters.
-    pub fn plan(&self, greenlane: &Greenlane, lane: &Lane, host: &str, port: Option<u16>) -> Plan {
+    /// What an outbound is to do with a call ([`Routes::decide`]). `greenlane` says whom egress allows to be told of a
+    /// preview. An attempt that nobody makes, since there is no preview or its circuit is open, is put into the trail.
+    /// For adapters; in the scope in which the call is made.
+    pub fn plan(&self, greenlane: &Greenlane, call: &Call<'_>) -> Plan {
+        let Some(host) = call.host else { return Plan::Unlisted };
         let table = self.table();
-        let mut decision = table.routes.decide(lane, host, port);
+        let mut decision = table.routes.decide(call.lane, host, call.port);
         if let Decision::Preview { route, address } = &decision
             && !greenlane.may_tell(Some(address.host()))
         {
             self.warn_withheld(route, address);
             decision = route.without(Missing::Withheld);
         }
-        match (decision, lane.preview()) {
+        match (decision, call.lane.preview()) {
             (Decision::Unlisted, _) => Plan::Unlisted,
             (Decision::Preview { route, address }, _) => {
                 let made = matches!(address, std::borrow::Cow::Owned(_));
-                self.to_preview(route, address.into_owned(), made)
+                self.to_preview(greenlane, call, route, address.into_owned(), made)
             }
             (Decision::Active { route, missing }, _) => {
                 if missing.is_some() {
                     add(&self.0.counters.without_preview);
                 }
-                Plan::Send(self.to_active(route))
+                Plan::Send(self.to_active(call, route))
             }
             (Decision::Fail { route, missing }, Some(preview)) => {
                 let (service, preview) = (route.service.clone(), preview.clone());
-                let address = route.active.clone();
-                self.refuse(address, Unrouted::NoPreview { service, preview, missing })
+                self.fail(greenlane, call, route, &route.active);
+                Plan::Fail(Unrouted::NoPreview { service, preview, missing })
             }
             // Without a preview nothing is missing.
-            (Decision::Fail { route, .. }, None) => Plan::Send(self.to_active(route)),
+            (Decision::Fail { route, .. }, None) => Plan::Send(self.to_active(call, route)),
         }
     }
 
-    fn to_preview(&self, route: &Route, address: Address, made: bool) -> Plan {
+    fn to_preview(
+        &self,
+        greenlane: &Greenlane,
+        call: &Call<'_>,
+        route: &Route,
+        address: Address,
+        made: bool,
+    ) -> Plan {
         let falls_back = route.unreachable == Otherwise::Active;
-        match (self.0.circuit.enter(&address, made), falls_back) {
-            (Some(passage), _) => {
-                add(&self.0.counters.to_previews);
-                let fallback = falls_back.then(|| route.active.clone());
-                let passage = Some(passage);
-                Plan::Send(Sending { address, made, passage, fallback, ..self.to_active(route) })
-            }
-            (None, true) => {
-                add(&self.0.counters.skipped);
-                add(&self.0.counters.fell_back);
-                Plan::Send(Sending { skipped: Some(address), ..self.to_active(route) })
-            }
-            (None, false) => {
-                add(&self.0.counters.skipped);
-                let service = route.service.clone();
-                self.refuse(address.clone(), Unrouted::Unreachable { service, address })
-            }
+        if let Some(passage) = self.0.circuit.enter(&address, made) {
+            add(&self.0.counters.to_previews);
+            let fallback = falls_back.then(|| route.active.clone());
+            let passage = Some(passage);
+            return Plan::Send(Sending {
+                address,
+                made,
+                passage,
+                fallback,
+                ..self.to_active(call, route)
+            });
         }
+        add(&self.0.counters.skipped);
+        if !falls_back {
+            self.fail(greenlane, call, route, &address);
+            return Plan::Fail(Unrouted::Unreachable { service: route.service.clone(), address });
+        }
+        add(&self.0.counters.fell_back);
+        let mut sending = self.to_active(call, route);
+        note(greenlane, call, &route.service, &address, sending.attempt);
+        sending.attempt = after(sending.attempt, call.attempts);
+        Plan::Send(sending)
     }
 
-    fn to_active(&self, route: &Route) -> Sending {
+    fn to_active(&self, call: &Call<'_>, route: &Route) -> Sending {
         Sending {
             routing: self.clone(),
             service: route.service.clone(),
@@ -150,13 +164,14 @@ impl Routing {
             host: route.host,
             passage: None,
             fallback: None,
-            skipped: None,
+            attempts: call.attempts.cloned(),
+            attempt: call.number(),
         }
     }
 
-    fn refuse(&self, address: Address, error: Unrouted) -> Plan {
+    fn fail(&self, greenlane: &Greenlane, call: &Call<'_>, route: &Route, address: &Address) {
         add(&self.0.counters.refused);
-        Plan::Fail(Failing { error, address })
+        note(greenlane, call, &route.service, address, call.number());
     }
 
     /// A preview that is never told what it is asked for is a mistake in the settings: it is counted each

@@ -72,7 +72,8 @@ impl OutboundLayer {
         }
         let mut headers = std::mem::take(request.headers_mut());
         let mut extensions = std::mem::take(request.extensions_mut());
-        let call = self.tell_in(&mut headers, request.uri(), &mut extensions, None);
+        let attempt = extensions.get::<Attempts>().map_or(1, Attempts::start);
+        let call = self.tell_in(&mut headers, request.uri(), &mut extensions, None, attempt);
         (*request.headers_mut(), *request.extensions_mut()) = (headers, extensions);
         call
     }
@@ -84,8 +85,8 @@ impl OutboundLayer {
         uri: &Uri,
         extensions: &mut Extensions,
         service: Option<&str>,
+        attempt: u32,
     ) -> Result<OutboundCall, Unscoped> {
-        let attempt = extensions.get::<Attempts>().map_or(1, Attempts::start);
         let host = host_of(uri).or(self.0.host.as_deref());
         let peer = self.0.peer.as_deref().or(service);
         let destination = Destination::host(host).peer(peer).attempt(attempt);

@@ -6,12 +6,12 @@ mod towards;
 
 use std::task::{Context, Poll};
 
-use greenlane_core::{Attempts, Envelope, Lane, OutboundCall, Unscoped};
-use greenlane_routing::{KeptBody, Plan, Routing, Sending};
+use greenlane_core::{Attempts, Envelope, OutboundCall, Unscoped};
+use greenlane_routing::{Call, KeptBody, Plan, Routing, Sending};
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderValue, Request, Response, Version};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -86,25 +86,24 @@ impl RoutedLayer {
         self
     }
 
-    fn plan(&self, lane: &Lane, uri: &Uri) -> Plan {
-        let port = uri.port_u16().or(match uri.scheme_str() {
-            Some("https" | "wss") => Some(443),
-            Some("http" | "ws") => Some(80),
-            _ => None,
-        });
-        match uri.host().or(self.outbound.0.host.as_deref()) {
-            Some(host) => self.routing.plan(&self.outbound.0.greenlane, lane, host, port),
-            None => Plan::Unlisted,
-        }
+    fn plan(&self, parts: &Parts) -> Plan {
+        let Settings { greenlane, peer, host } = &*self.outbound.0;
+        let (lane, uri) = (greenlane.lane_of(&parts.headers), &parts.uri);
+        let host = uri.host().or(host.as_deref());
+        let call = Call::new(&lane, uri.scheme_str(), host, uri.port_u16())
+            .peer(peer.as_deref())
+            .attempts(parts.extensions.get());
+        self.routing.plan(greenlane, &call)
     }
 
     fn tell_only(
         &self,
         parts: &mut Parts,
         service: Option<&str>,
+        attempt: u32,
     ) -> Result<OutboundCall, Unscoped> {
         let Parts { headers, uri, extensions, .. } = parts;
-        self.outbound.tell_in(headers, uri, extensions, service)
+        self.outbound.tell_in(headers, uri, extensions, service, attempt)
     }
 
     /// Rewrites a request for where it goes now, and tells it what it needs to know.
@@ -118,7 +117,7 @@ impl RoutedLayer {
             keep_host(parts, origin);
         }
         Towards::new(origin.filter(|_| http2), sending.is_made()).put(&mut parts.extensions);
-        Ok(self.tell_only(parts, Some(sending.service()))?)
+        Ok(self.tell_only(parts, Some(sending.service()), sending.attempt())?)
     }
 }
 
@@ -165,47 +164,27 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let Settings { greenlane, peer, .. } = &*self.layer.outbound.0;
-        let lane = in_scope(&parts, || greenlane.lane_of(&parts.headers));
-        match self.layer.plan(&lane, &parts.uri) {
-            Plan::Send(sending) => self.send(parts, body, &lane, sending),
-            Plan::Fail(failing) => {
-                let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
-                in_scope(&parts, || failing.note(greenlane, &lane, peer.as_deref(), attempt));
-                RoutedFuture::of(State::failed(failing.into_error()))
-            }
+        match in_scope(&parts, || self.layer.plan(&parts)) {
+            Plan::Send(sending) => self.send(parts, body, sending),
+            Plan::Fail(error) => RoutedFuture::of(State::failed(error)),
             // Where its URL says.
-            _ => RoutedFuture::of(match self.layer.tell_only(&mut parts, None) {
-                Ok(call) => {
-                    let request = Request::from_parts(parts, KeptBody::plain(body));
-                    let underway = call.sending();
-                    let future = self.inner.call(request);
-                    drop(underway);
-                    State::Called { future, call: Some(call) }
-                }
-                Err(error) => State::failed(error),
-            }),
+            _ => {
+                let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
+                let told = self.layer.tell_only(&mut parts, None, attempt);
+                RoutedFuture::of(match told {
+                    Ok(call) => State::called(&mut self.inner, parts, KeptBody::plain(body), call),
+                    Err(error) => State::failed(error),
+                })
+            }
         }
     }
 }
 
 impl<S> Routed<S> {
-    fn send<B>(
-        &mut self,
-        mut parts: Parts,
-        body: B,
-        lane: &Lane,
-        sending: Sending,
-    ) -> RoutedFuture<S, B>
+    fn send<B>(&mut self, mut parts: Parts, body: B, sending: Sending) -> RoutedFuture<S, B>
     where
         S: Service<Request<KeptBody<B>>> + Clone,
     {
-        if sending.may_fall_back() || sending.skips() {
-            let attempts = parts.extensions.get_or_insert_default::<Attempts>().clone();
-            let Settings { greenlane, peer, .. } = &*self.layer.outbound.0;
-            let peer = peer.as_ref().unwrap_or(sending.service());
-            in_scope(&parts, || sending.note_skipped(greenlane, lane, peer, &attempts));
-        }
         let (body, again) = if sending.may_fall_back() {
             // Wherever the future is polled, the lane stays that of the call.
             parts.extensions.get_or_insert_with(|| HandedOff(Envelope::seal(())));
@@ -217,11 +196,7 @@ impl<S> Routed<S> {
         };
         match self.layer.tell(&mut parts, &sending) {
             Ok(call) => {
-                let request = Request::from_parts(parts, body);
-                let underway = call.sending();
-                let future = self.inner.call(request);
-                drop(underway);
-                let state = State::Called { future, call: Some(call) };
+                let state = State::called(&mut self.inner, parts, body, call);
                 RoutedFuture::routed(state, sending, again, self.layer.unreached)
             }
             Err(error) => RoutedFuture::of(State::failed(error)),

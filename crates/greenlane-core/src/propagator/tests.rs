@@ -168,8 +168,16 @@ fn an_adapter_that_follows_redirects_learns_what_it_must_keep_back() {
         assert!(greenlane.guards(guarded));
     }
     assert!(!greenlane.guards("accept") && !greenlane.guards("tracestate"));
-    greenlane.leaked("maps.example");
-    assert_eq!(greenlane.counts().leaked(), 1);
+    for (told, asked, answered, leaks) in [
+        (true, "fms-map", "maps.example", 1),
+        (false, "fms-map", "maps.example", 0),
+        (true, "fms-map", "fms-vehicles", 0),
+        (true, "maps.example", "maps.example", 0),
+    ] {
+        let before = greenlane.counts().leaked();
+        greenlane.check_leak(told, Some(asked), Some(answered));
+        assert_eq!(greenlane.counts().leaked() - before, leaks, "{told} {asked} {answered}");
+    }
 }
 
 #[test]

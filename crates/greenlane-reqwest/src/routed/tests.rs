@@ -227,6 +227,24 @@ async fn a_preview_that_cannot_be_reached_or_is_not_there_is_an_error_otherwise(
     assert!(active.arrived().is_empty());
 }
 
+#[test]
+fn an_error_of_connecting_speaks_of_the_preview_only_where_it_can_speak_of_nothing_else() {
+    let unreached = Outcome::Unreached { whole: true };
+    for (is_connect, redirected, polled, expected) in [
+        (false, Some(false), false, Outcome::Connected),
+        (false, None, true, Outcome::Connected),
+        (true, Some(false), false, unreached),
+        (true, Some(false), true, Outcome::Unknown),
+        (true, Some(true), false, Outcome::Connected),
+        (true, Some(true), true, Outcome::Connected),
+        (true, None, false, Outcome::Unknown),
+        (true, None, true, Outcome::Unknown),
+    ] {
+        let said = outcome(is_connect, redirected, polled);
+        assert_eq!(said, expected, "{is_connect} {redirected:?} {polled}");
+    }
+}
+
 /// It was read, and then the preview was killed.
 #[tokio::test]
 async fn a_call_that_left_is_never_sent_again() {

@@ -6,7 +6,7 @@ use logged::logged;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Plan, Routing};
+use crate::{Call, Plan, Routing};
 
 /// A file of routes in a directory that goes with it.
 struct Written(TempDir);
@@ -37,7 +37,8 @@ impl Written {
 
 fn active(routing: &Routing) -> String {
     let greenlane = Greenlane::inside("fms-api").build().unwrap();
-    match routing.plan(&greenlane, &Lane::ACTIVE, "fms-map", None) {
+    let call = Call::new(&Lane::ACTIVE, None, Some("fms-map"), None);
+    match routing.plan(&greenlane, &call) {
         Plan::Send(sending) => sending.address().to_string(),
         plan => panic!("{plan:?}"),
     }

@@ -1,8 +1,10 @@
-use greenlane_core::{Attempts, Preview};
+use greenlane_core::{Attempts, Lane, Preview};
 
 use super::*;
+use crate::outcome::{Next, Outcome};
 
 const PAUSE: Duration = Duration::from_secs(5);
+const UNREACHED: Outcome = Outcome::Unreached { whole: true };
 
 fn lane(preview: &str) -> Lane {
     Lane::from(preview.parse::<Preview>().unwrap())
@@ -23,7 +25,11 @@ fn routing(unreachable: Otherwise, none: Otherwise) -> Routing {
 }
 
 fn plan(routing: &Routing, preview: &str) -> Plan {
-    routing.plan(&greenlane(), &lane(preview), "fms-map", None)
+    plan_to(routing, &lane(preview), "fms-map")
+}
+
+fn plan_to(routing: &Routing, lane: &Lane, host: &str) -> Plan {
+    routing.plan(&greenlane(), &Call::new(lane, Some("http"), Some(host), None))
 }
 
 fn sending(plan: Plan) -> Sending {
@@ -35,7 +41,7 @@ fn sending(plan: Plan) -> Sending {
 
 fn error(plan: Plan) -> Unrouted {
     match plan {
-        Plan::Fail(failing) => failing.into_error(),
+        Plan::Fail(error) => error,
         Plan::Unlisted | Plan::Send(_) => panic!("{plan:?}"),
     }
 }
@@ -43,7 +49,7 @@ fn error(plan: Plan) -> Unrouted {
 #[test]
 fn calls_go_where_the_table_says() {
     let routing = routing(Otherwise::Fail, Otherwise::Active);
-    let active = sending(routing.plan(&greenlane(), &Lane::ACTIVE, "FMS-map", Some(80)));
+    let active = sending(plan_to(&routing, &Lane::ACTIVE, "FMS-map"));
     assert_eq!(active.address().to_string(), "http://fms-map");
     assert_eq!((&**active.service(), active.is_made()), ("fms-map", false));
     let known = sending(plan(&routing, "release-42"));
@@ -58,8 +64,10 @@ fn calls_go_where_the_table_says() {
     );
     let none = sending(plan(&routing, "release-7"));
     assert_eq!(none.address().to_string(), "http://fms-map");
-    let elsewhere = routing.plan(&greenlane(), &lane("release-42"), "maps.example", None);
+    let elsewhere = plan_to(&routing, &lane("release-42"), "maps.example");
     assert!(matches!(elsewhere, Plan::Unlisted));
+    let nowhere = Call::new(&Lane::ACTIVE, None, None, None);
+    assert!(matches!(routing.plan(&greenlane(), &nowhere), Plan::Unlisted));
     let counts = routing.counts();
     assert_eq!((counts.to_previews(), counts.without_preview()), (2, 1), "{counts:?}");
 }
@@ -73,7 +81,9 @@ fn a_preview_that_egress_refuses_is_none() {
     let active = sending(plan(&routing(Otherwise::Fail, Otherwise::Active), "outside"));
     assert_eq!(active.address().to_string(), "http://fms-map");
     let allows = Greenlane::inside("fms-api").egress(["maps.example"]).build().unwrap();
-    let allowed = sending(fails.plan(&allows, &lane("outside"), "fms-map", None));
+    let outside = lane("outside");
+    let call = Call::new(&outside, None, Some("fms-map"), None);
+    let allowed = sending(fails.plan(&allows, &call));
     assert_eq!(allowed.address().to_string(), "http://maps.example");
     assert_eq!((fails.counts().withheld(), fails.counts().refused()), (1, 1));
 }
@@ -91,14 +101,16 @@ fn where_there_is_none_and_the_route_says_so_the_call_fails() {
 async fn a_preview_that_was_not_reached_is_left_alone_for_a_while() {
     let fails = routing(Otherwise::Fail, Otherwise::Active);
     let mut first = sending(plan(&fails, "release-42"));
-    first.unreached();
-    assert!(!first.fall_back(), "the route does not say so");
+    assert_eq!(first.ended(UNREACHED), Next::Done, "the route does not say so");
     let refused = error(plan(&fails, "release-42"));
     assert!(refused.to_string().contains("http://10.0.3.7:8080"), "{refused}");
-    sending(plan(&fails, "pr-17")).connected();
+    let connects = |preview| {
+        assert_eq!(sending(plan(&fails, preview)).ended(Outcome::Connected), Next::Done);
+    };
+    connects("pr-17");
     tokio::time::advance(PAUSE).await;
-    sending(plan(&fails, "release-42")).connected();
-    sending(plan(&fails, "release-42")).connected();
+    connects("release-42");
+    connects("release-42");
     assert_eq!((fails.counts().unreached(), fails.counts().skipped()), (1, 1));
 }
 
@@ -106,21 +118,24 @@ async fn a_preview_that_was_not_reached_is_left_alone_for_a_while() {
 async fn where_the_route_says_so_the_active_version_answers_in_its_place() {
     let falls_back = routing(Otherwise::Active, Otherwise::Active);
     let mut first = sending(plan(&falls_back, "release-42"));
-    assert!(first.may_fall_back());
-    first.unreached();
-    assert!(first.fall_back());
+    assert!(first.is_to_preview() && first.may_fall_back());
+    assert_eq!((first.ended(UNREACHED), first.attempt()), (Next::Again, 2));
     assert_eq!(first.address().to_string(), "http://fms-map");
-    assert!(!first.fall_back(), "once");
+    assert_eq!((first.ended(UNREACHED), first.attempt()), (Next::Done, 2), "once");
     let second = sending(plan(&falls_back, "release-42"));
-    assert!(second.skips() && !second.may_fall_back());
+    assert!(!second.is_to_preview() && !second.may_fall_back());
+    assert_eq!(second.attempt(), 2, "the preview, which was not tried, was the first");
     assert_eq!(second.address().to_string(), "http://fms-map");
     assert_eq!(falls_back.counts().fell_back(), 2);
     tokio::time::advance(PAUSE).await;
     let mut stranded = sending(plan(&falls_back, "release-42"));
-    stranded.unreached();
-    stranded.strand();
-    assert!(!stranded.fall_back());
-    assert_eq!(falls_back.counts().stranded(), 1);
+    assert_eq!(stranded.ended(Outcome::Unreached { whole: false }), Next::Done);
+    let counts = falls_back.counts();
+    assert_eq!(
+        (counts.unreached(), counts.stranded(), counts.fell_back()),
+        (2, 1, 2),
+        "{counts:?}"
+    );
 }
 
 #[test]
@@ -131,18 +146,16 @@ fn what_is_not_tried_and_what_is_not_made_stands_in_the_trail() {
     let scope = inbound.scope().unwrap().clone();
     let falls_back = routing(Otherwise::Active, Otherwise::Fail);
     scope.run_sync(|| {
-        let lane = Lane::current();
-        let mut first = sending(falls_back.plan(&greenlane, &lane, "fms-map", None));
-        first.unreached();
-        let second = sending(falls_back.plan(&greenlane, &lane, "fms-map", None));
+        let current = Lane::current();
+        let call = Call::new(&current, None, Some("fms-map"), None);
+        let mut first = sending(falls_back.plan(&greenlane, &call));
+        assert_eq!(first.ended(UNREACHED), Next::Again);
         let attempts = Attempts::default();
-        second.note_skipped(&greenlane, &lane, second.service(), &attempts);
-        assert_eq!(attempts.start(), 2, "it was the first attempt");
-        let none = lane_of_nobody();
-        match falls_back.plan(&greenlane, &none, "fms-map", None) {
-            Plan::Fail(failing) => failing.note(&greenlane, &none, Some("map"), 1),
-            plan => panic!("{plan:?}"),
-        }
+        let second = sending(falls_back.plan(&greenlane, &call.attempts(Some(&attempts))));
+        assert_eq!((second.attempt(), attempts.start()), (2, 3), "it was the first attempt");
+        let none = lane("release-7");
+        let call = Call::new(&none, None, Some("fms-map"), None).peer(Some("map"));
+        error(falls_back.plan(&greenlane, &call));
     });
     let mut response: Vec<(String, Vec<u8>)> = Vec::new();
     inbound.answered(502, &mut response);
@@ -152,8 +165,4 @@ fn what_is_not_tried_and_what_is_not_made_stands_in_the_trail() {
         "fms-api;served=unknown, fms-map;d=1;served=failed, map;d=1;served=failed;wanted=release-7"
     );
     assert_eq!(greenlane.counts().unscoped(), 0);
-}
-
-fn lane_of_nobody() -> Lane {
-    lane("release-7")
 }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use greenlane_core::OutboundCall;
-use greenlane_routing::{Keeper, KeptBody, Sending};
+use greenlane_routing::{Keeper, KeptBody, Next, Outcome, Sending};
 use http::request::Parts;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
@@ -51,6 +51,22 @@ pub(super) struct Again<S, B> {
 }
 
 impl<F> State<F> {
+    /// Sends a request, as part of its call.
+    pub(super) fn called<S, B>(
+        service: &mut S,
+        parts: Parts,
+        body: KeptBody<B>,
+        call: OutboundCall,
+    ) -> Self
+    where
+        S: Service<Request<KeptBody<B>>, Future = F>,
+    {
+        let underway = call.sending();
+        let future = service.call(Request::from_parts(parts, body));
+        drop(underway);
+        Self::Called { future, call: Some(call) }
+    }
+
     pub(super) fn failed(error: impl Into<BoxError>) -> Self {
         Self::Failed { error: Some(error.into()) }
     }
@@ -96,13 +112,7 @@ where
             return State::failed("greenlane: the body was not taken back");
         };
         match layer.tell(&mut parts, sending) {
-            Ok(call) => {
-                let request = Request::from_parts(parts, KeptBody::plain(body));
-                let underway = call.sending();
-                let future = service.call(request);
-                drop(underway);
-                State::Called { future, call: Some(call) }
-            }
+            Ok(call) => State::called(&mut service, parts, KeptBody::plain(body), call),
             Err(error) => State::failed(error),
         }
     }
@@ -130,19 +140,16 @@ where
                         error
                     });
                     tell(call.take(), &mut result);
-                    match this.sending.as_mut() {
-                        Some(sending) if unreached => {
-                            if !falls_back(sending, this.again) {
-                                return Poll::Ready(result);
-                            }
-                            this.state.set(State::Waits);
-                        }
-                        sending => {
-                            if let Some(sending) = sending {
-                                sending.connected();
-                            }
-                            return Poll::Ready(result);
-                        }
+                    let Some(sending) = this.sending else { return Poll::Ready(result) };
+                    let outcome = match unreached {
+                        true => Outcome::Unreached {
+                            whole: this.again.as_mut().is_some_and(Again::takes_back),
+                        },
+                        false => Outcome::Connected,
+                    };
+                    match sending.ended(outcome) {
+                        Next::Again => this.state.set(State::Waits),
+                        _ => return Poll::Ready(result),
                     }
                 }
                 StateProj::Waits => {
@@ -170,18 +177,6 @@ fn tell<ResBody>(call: Option<OutboundCall>, result: &mut Result<Response<ResBod
         }
         (Err(_), Some(call)) => call.failed(),
     }
-}
-
-/// Whether a call that did not reach its preview goes to the active version now.
-fn falls_back<S, B>(sending: &mut Sending, again: &mut Option<Again<S, B>>) -> bool {
-    sending.unreached();
-    let Some(next) = again else { return false };
-    if next.takes_back() && sending.fall_back() {
-        return true;
-    }
-    sending.strand();
-    *again = None;
-    false
 }
 
 impl<S, B> fmt::Debug for RoutedFuture<S, B>
