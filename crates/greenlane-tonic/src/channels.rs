@@ -33,7 +33,7 @@ use tower_service::Service;
 /// let routing = Routing::new(Routes::new([Route::builder("fms-map", "http://fms-map:50051")
 ///     .preview("*", "http://{service}-{preview}:50051")])?);
 /// let channels = Channels::new(&routing).endpoints(|endpoint| Ok(endpoint.tcp_nodelay(true)));
-/// let map = OutboundLayer::new(&greenlane).host("fms-map").routed(&routing).layer(channels);
+/// let map = OutboundLayer::new(&greenlane).host("fms-map").routes(&routing).layer(channels);
 /// // MapClient::new(map)
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

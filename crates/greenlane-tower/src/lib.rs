@@ -23,7 +23,7 @@
 //! # Routing
 //!
 //! With the feature `routing` a client sends each call to the version of a service that a table says
-//! (`OutboundLayer::routed`), and a server chooses between services of its own by the lane (`Switch`).
+//! (`OutboundLayer::routes`), and a server chooses between services of its own by the lane (`Switch`).
 //!
 //! An adapter of a client that keeps a connection for each address finds on each request what it has to know besides the
 //! URL (`Towards`), and says with its errors whether there was a connection (`Failure`).

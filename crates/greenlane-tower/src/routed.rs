@@ -23,7 +23,7 @@ pub use towards::Towards;
 use crate::hand_off::HandedOff;
 use crate::outbound::{BoxError, OutboundLayer, Settings};
 
-/// An [`OutboundLayer`] that also sends each call where its route says: [`OutboundLayer::routed`].
+/// An [`OutboundLayer`] that also sends each call where its route says: [`OutboundLayer::routes`].
 ///
 /// Scheme, host and port of the URL become those of the address; path, query, body and trailers stay. `Host`
 /// follows the route, unless the application set it. What HTTP/2 has in its place, `:authority`, always says
@@ -65,13 +65,14 @@ impl OutboundLayer {
     /// let routing = Routing::new(Routes::new([Route::builder("fms-map", "http://fms-map:8080")
     ///     .preview("*", "http://{service}-{preview}:8080")])?);
     /// let client = Aged::new(|| Client::builder(TokioExecutor::new()).build_http()).following(&routing);
-    /// let client = OutboundLayer::new(&greenlane).routed(&routing).layer(client);
+    /// let client = OutboundLayer::new(&greenlane).routes(&routing).layer(client);
     /// // client.call(Request::get("http://fms-map/tiles/7").body(Empty::new())?)
     /// # fn is_a_client<S: tower::Service<http::Request<Empty<bytes::Bytes>>>>(_: S) {}
     /// # is_a_client(client);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn routed(self, routing: &Routing) -> RoutedLayer {
+    #[must_use]
+    pub fn routes(self, routing: &Routing) -> RoutedLayer {
         RoutedLayer { outbound: self, routing: routing.clone(), unreached }
     }
 }

@@ -41,7 +41,7 @@ let app: Router = Router::new()
 //! | `reqwest` | [`reqwest`](https://docs.rs/greenlane-reqwest): outbound for reqwest and reqwest-middleware |
 //! | `poem` | [`poem`](https://docs.rs/greenlane-poem): inbound and extractors |
 //! | `salvo` | [`salvo`](https://docs.rs/greenlane-salvo): inbound and extractors; Salvo needs Rust 1.95 |
-//! | `routing` | [`routing`](https://docs.rs/greenlane-routing): route tables, and `routed` or `routes` on the outbounds of `tower`, `reqwest` and `awc` |
+//! | `routing` | [`routing`](https://docs.rs/greenlane-routing): route tables, and `routes` on the outbounds of `tower`, `reqwest` and `awc` |
 //! | `render` | `routing::render`: load balancers' configurations, written from a route table; enables `routing` |
 //! | `tonic` | [`tonic`](https://docs.rs/greenlane-tonic): inbound and outbound for tonic, and its channels by a route table; enables `routing` and `tower` |
 //! | `token` | [`Gate::token`]: the edge lets in whoever has a signed token |

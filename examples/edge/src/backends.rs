@@ -36,7 +36,7 @@ impl Backends {
         let outbound = |http2| {
             let connect = timeouts.connect;
             let client = Aged::new(move || client(connect, http2)).following(routing);
-            OutboundLayer::new(greenlane).routed(routing).layer(client)
+            OutboundLayer::new(greenlane).routes(routing).layer(client)
         };
         Self { http1: outbound(false), http2: outbound(true), response: timeouts.response }
     }

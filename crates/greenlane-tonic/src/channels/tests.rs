@@ -27,7 +27,7 @@ fn routing(route: RouteBuilder) -> Routing {
 
 fn client(routing: &Routing, channels: Channels) -> Routed<Channels> {
     let greenlane = Greenlane::inside("fms-api").build().unwrap();
-    OutboundLayer::new(&greenlane).host("fms-map").routed(routing).layer(channels)
+    OutboundLayer::new(&greenlane).host("fms-map").routes(routing).layer(channels)
 }
 
 fn inbound(preview: &'static str) -> InboundCall {

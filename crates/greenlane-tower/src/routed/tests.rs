@@ -62,7 +62,7 @@ fn routing(route: RouteBuilder) -> Routing {
 }
 
 fn layer(routing: &Routing) -> RoutedLayer {
-    OutboundLayer::new(&greenlane()).routed(routing)
+    OutboundLayer::new(&greenlane()).routes(routing)
 }
 
 fn request(url: &str, body: Body) -> Request<Body> {
@@ -214,7 +214,7 @@ async fn by_default_a_preview_that_cannot_be_reached_is_an_error() {
 async fn where_there_is_no_preview_and_the_route_says_so_nobody_is_called() {
     let active = Instance::start("active").await;
     let routing = routing(Route::builder("fms-map", active.url()).none(Otherwise::Fail));
-    let layer = OutboundLayer::new(&greenlane()).peer("map").routed(&routing);
+    let layer = OutboundLayer::new(&greenlane()).peer("map").routes(&routing);
     let request = request("http://fms-map/", full("x"));
     let (answer, trail) = ask(layer.layer(client()), Some("release-42"), request).await;
     let error = answer.unwrap_err();

@@ -51,7 +51,7 @@ pub fn app(
         None => client(outbound.layer(patient(endpoint).connect_lazy())),
         Some(routing) => {
             let channels = Channels::new(&routing).endpoints(|endpoint| Ok(patient(endpoint)));
-            client(outbound.routed(&routing).layer(channels))
+            client(outbound.routes(&routing).layer(channels))
         }
     });
     let routes = Router::new().route("/vehicles/{number}/shifts", get(shifts));

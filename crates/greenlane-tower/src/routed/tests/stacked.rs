@@ -85,7 +85,7 @@ async fn in_strict_mode_a_call_outside_any_scope_goes_nowhere() {
     let active = Instance::start("active").await;
     let routing = routing(Route::builder("fms-map", active.url()));
     let strict = Greenlane::inside("fms-api").strict(true).build().unwrap();
-    let client = OutboundLayer::new(&strict).routed(&routing).layer(client());
+    let client = OutboundLayer::new(&strict).routes(&routing).layer(client());
     for url in ["http://fms-map/", &active.url()] {
         let error = client.clone().oneshot(request(url, full("x"))).await.unwrap_err();
         assert!(error.is::<Unscoped>(), "{url}: {error}");
