@@ -127,7 +127,7 @@ fn width(size: u32) -> Box<dyn FnMut()> {
     let mut request = wanting("release-42");
     Box::new(move || {
         let inbound = greenlane.extract(&mut request);
-        inbound.scope().unwrap().run_sync(|| {
+        inbound.scope().run_sync(|| {
             for _ in 0..size {
                 let to = Destination::host(Some("fms-map"));
                 let call = greenlane.inject(&to, &mut HeaderMap::new()).unwrap();
@@ -148,7 +148,7 @@ fn depth(size: u32) -> Box<dyn FnMut()> {
     let trail: http::HeaderValue = hops.collect::<Vec<_>>().join(", ").parse().unwrap();
     Box::new(move || {
         let inbound = greenlane.extract(&mut request);
-        inbound.scope().unwrap().run_sync(|| {
+        inbound.scope().run_sync(|| {
             let to = Destination::host(Some("fms-map"));
             let call = greenlane.inject(&to, &mut HeaderMap::new()).unwrap();
             let mut answer = HeaderMap::new();
@@ -180,7 +180,7 @@ fn members(size: u32) -> Box<dyn FnMut()> {
     let line: http::HeaderValue = line.parse().unwrap();
     Box::new(move || {
         let inbound = greenlane.extract(&mut request);
-        inbound.scope().unwrap().run_sync(|| {
+        inbound.scope().run_sync(|| {
             let mut call = HeaderMap::new();
             call.insert("baggage", line.clone());
             drop(greenlane.inject(&Destination::host(Some("fms-map")), &mut call).unwrap());

@@ -7,7 +7,7 @@ use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::uri::Authority;
-use greenlane_core::{Arrival, HeaderName, HeaderSink, HeaderSource, Verified};
+use greenlane_core::{HeaderName, HeaderSink, HeaderSource, InboundRequest, Verified};
 
 /// A header map.
 pub(crate) struct Headers<'a>(pub(crate) &'a mut HeaderMap);
@@ -50,47 +50,37 @@ impl HeaderSink for RequestHeaders<'_> {
     }
 }
 
-/// A request that comes in, with what else is known of it.
-pub(crate) struct Arrived<'a> {
-    request: RequestHeaders<'a>,
+/// A request that comes in, with the facts that gates may ask for.
+pub(crate) struct IncomingRequest<'a> {
+    request: &'a ServiceRequest,
     listener: Option<&'a str>,
     verified: Option<Verified>,
 }
 
-impl<'a> Arrived<'a> {
-    pub(crate) fn new(request: &'a mut ServiceRequest, listener: Option<&'a str>) -> Self {
+impl<'a> IncomingRequest<'a> {
+    pub(crate) fn new(request: &'a ServiceRequest, listener: Option<&'a str>) -> Self {
         let verified = request.extensions().get::<Verified>().cloned();
-        Self { request: RequestHeaders(request), listener, verified }
+        Self { request, listener, verified }
     }
 }
 
-impl HeaderSource for Arrived<'_> {
+impl HeaderSource for IncomingRequest<'_> {
     fn visit<'a>(&'a self, name: &HeaderName, line: &mut dyn FnMut(&'a [u8])) {
-        self.request.visit(name, line);
+        lines(self.request.headers(), name).for_each(|value| line(value.as_bytes()));
     }
 }
 
-impl HeaderSink for Arrived<'_> {
-    fn append(&mut self, name: &HeaderName, value: &[u8]) {
-        self.request.append(name, value);
-    }
-
-    fn remove(&mut self, name: &HeaderName) {
-        self.request.remove(name);
-    }
-}
-
-impl Arrival for Arrived<'_> {
+impl InboundRequest for IncomingRequest<'_> {
     fn authority(&self) -> Option<&str> {
-        self.request.0.uri().authority().map(Authority::as_str)
+        self.request.uri().authority().map(Authority::as_str)
     }
 
     fn path(&self) -> Option<&str> {
-        Some(self.request.0.path())
+        Some(self.request.path())
     }
 
-    fn peer(&self) -> Option<IpAddr> {
-        self.request.0.peer_addr().as_ref().map(SocketAddr::ip)
+    fn peer_addr(&self) -> Option<IpAddr> {
+        self.request.peer_addr().as_ref().map(SocketAddr::ip)
     }
 
     fn listener(&self) -> Option<&str> {

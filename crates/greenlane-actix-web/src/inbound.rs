@@ -10,12 +10,12 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
 use actix_web::{Error, HttpResponse};
-use greenlane_core::{Greenlane, InScope, InboundCall, Rejection};
+use greenlane_core::{Greenlane, HandlerFuture, InboundCall, Rejection};
 use pin_project_lite::pin_project;
 
 use crate::body::ScopedBody;
 use crate::errors;
-use crate::headers::{Arrived, Headers};
+use crate::headers::{Headers, IncomingRequest, RequestHeaders};
 
 /// Takes the preview off each request, runs the application in its lane, and puts the trail on the
 /// response.
@@ -92,16 +92,16 @@ where
     forward_ready!(inner);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let listener = self.listener.as_deref();
-        let inbound = self.greenlane.extract_from(&mut Arrived::new(&mut request, listener));
-        let state = if let Some(rejection) = inbound.rejection() {
-            State::Rejected { response: Some(rejected(request, rejection, inbound)) }
-        } else if let Some(scope) = inbound.scope().cloned() {
-            // Some services do their work in `call`, others in the future: the scope is set for both.
-            let future = scope.run_sync(|| self.inner.call(request));
-            State::Scoped { future: scope.run(future), inbound: Some(inbound) }
-        } else {
-            State::Plain { future: self.inner.call(request) }
+        let inbound = {
+            let seen = IncomingRequest::new(&request, self.listener.as_deref());
+            self.greenlane.decide(&seen)
+        };
+        let call = inbound.apply(&mut RequestHeaders(&mut request));
+        let state = match call.rejection() {
+            Some(rejection) => {
+                State::Rejected { response: Some(rejected(request, rejection, call)) }
+            }
+            None => State::Handled { future: call.run(|| self.inner.call(request)) },
         };
         InboundFuture { state }
     }
@@ -131,8 +131,7 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F: Future, B> {
-        Plain { #[pin] future: F },
-        Scoped { #[pin] future: InScope<F>, inbound: Option<InboundCall> },
+        Handled { #[pin] future: HandlerFuture<F> },
         Rejected { response: Option<ServiceResponse<ScopedBody<B>>> },
     }
 }
@@ -147,13 +146,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Polled again after it was ready, a future may do anything but answer.
         match self.project().state.project() {
-            StateProj::Plain { future } => {
-                let response = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(response.map_body(|_, body| ScopedBody::new(body, None))))
-            }
-            StateProj::Scoped { future, inbound } => {
-                let result = ready!(future.poll(cx));
-                let Some(inbound) = inbound.take() else { return Poll::Pending };
+            StateProj::Handled { future } => {
+                let (result, inbound) = ready!(future.poll(cx));
                 Poll::Ready(match result {
                     Ok(response) => Ok(answered(response, inbound)),
                     Err(error) => Err(errors::answered(error, inbound)),
@@ -170,8 +164,8 @@ fn answered<B: MessageBody>(
     response: ServiceResponse<B>,
     inbound: InboundCall,
 ) -> ServiceResponse<ScopedBody<B>> {
-    let scope = inbound.scope().cloned();
-    let mut response = response.map_body(|_, body| ScopedBody::new(body, scope));
+    let scope = inbound.scope().clone();
+    let mut response = response.map_body(|_, body| ScopedBody::new(body, Some(scope)));
     let status = response.status().as_u16();
     inbound.answered(status, &mut Headers(response.headers_mut()));
     response

@@ -14,7 +14,7 @@ use actix_web::http::Uri;
 use awc::error::SendRequestError;
 use awc::middleware::Transform;
 use awc::{ConnectRequest, ConnectResponse};
-use greenlane_core::{Destination, Greenlane, OutboundCall};
+use greenlane_core::{CallLane, Destination, Greenlane, OutboundCall, Unscoped};
 use pin_project_lite::pin_project;
 
 use crate::frozen::Frozen;
@@ -69,10 +69,12 @@ impl Outbound {
         self
     }
 
-    /// Sends a request, told what it needs to know. Its callee is called `service` in the trail, where there is no peer.
+    /// Sends a request in this lane, told what it needs to know. Its callee is called `service` in the trail, where there
+    /// is no peer.
     pub(crate) fn send<S>(
         &self,
         inner: &S,
+        lane: CallLane,
         mut request: ConnectRequest,
         service: Option<&str>,
         attempt: u32,
@@ -80,34 +82,44 @@ impl Outbound {
     where
         S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError>,
     {
-        match self.inject(&mut request, service, attempt) {
+        match self.tell(lane, &mut request, service, attempt) {
             Ok(call) => {
                 let future = inner.call(request);
                 OutboundFuture { state: State::Called { future, call: Some(call) } }
             }
-            Err(error) => OutboundFuture::refused(error),
+            Err(error) => OutboundFuture::refused(custom(error)),
         }
     }
 
-    fn inject(
+    /// The lane of a call.
+    pub(crate) fn lane(&self, request: &mut ConnectRequest) -> CallLane {
+        match request {
+            ConnectRequest::Client(RequestHeadType::Owned(head), ..)
+            | ConnectRequest::Tunnel(head, _) => self.greenlane.call(&Headers(&mut head.headers)),
+            ConnectRequest::Client(RequestHeadType::Rc(head, extra), ..) => {
+                self.greenlane.call(&Frozen { head, extra })
+            }
+        }
+    }
+
+    fn tell(
         &self,
+        lane: CallLane,
         request: &mut ConnectRequest,
         service: Option<&str>,
         attempt: u32,
-    ) -> Result<OutboundCall, SendRequestError> {
-        let injected = match request {
+    ) -> Result<OutboundCall, Unscoped> {
+        Ok(match request {
             ConnectRequest::Client(RequestHeadType::Owned(head), ..)
             | ConnectRequest::Tunnel(head, _) => {
-                let destination = self.destination(&head.uri, service, attempt);
-                self.greenlane.inject(&destination, &mut Headers(&mut head.headers))
+                let disclosure = lane.to(|| self.destination(&head.uri, service, attempt))?;
+                disclosure.apply(&mut Headers(&mut head.headers))
             }
             ConnectRequest::Client(RequestHeadType::Rc(head, extra), ..) => {
-                let shared = Rc::clone(head);
-                let destination = self.destination(&shared.uri, service, attempt);
-                self.greenlane.inject(&destination, &mut Frozen { head, extra })
+                let disclosure = lane.to(|| self.destination(&head.uri, service, attempt))?;
+                disclosure.apply(&mut Frozen { head, extra })
             }
-        };
-        injected.map_err(custom)
+        })
     }
 
     fn destination<'a>(
@@ -150,12 +162,13 @@ where
 
     forward_ready!(inner);
 
-    fn call(&self, request: ConnectRequest) -> Self::Future {
+    fn call(&self, mut request: ConnectRequest) -> Self::Future {
+        let lane = self.outbound.lane(&mut request);
         #[cfg(feature = "routing")]
         if let Some(routing) = &self.outbound.routing {
-            return crate::routed::call(&self.outbound, routing, &self.inner, request);
+            return crate::routed::call(&self.outbound, routing, &self.inner, lane, request);
         }
-        self.outbound.send(&*self.inner, request, None, 1)
+        self.outbound.send(&*self.inner, lane, request, None, 1)
     }
 }
 

@@ -81,7 +81,7 @@ fn wherever_the_inbound_is_wrapped_there_is_one_hop() {
             let client = client(&greenlane);
             let url = format!("http://{address}/{path}");
             let call = async { client.get(url).send().await.unwrap().body().await.unwrap() };
-            assert_eq!(inbound.scope().unwrap().clone().run(call).await, "release-42", "{path}");
+            assert_eq!(inbound.scope().clone().run(call).await, "release-42", "{path}");
             let expected = "fms-api;served=unknown, fms-live;d=1;served=unknown";
             assert_eq!(trail(inbound), expected, "{path}");
         }
@@ -97,7 +97,7 @@ fn what_is_compressed_further_out_is_made_in_the_lane() {
         for (path, body) in [("", "release-42"), ("streamed", "release-42release-42release-42")] {
             let request = client.get(format!("http://{address}/{path}"));
             let request = request.no_decompress().insert_header((ACCEPT_ENCODING, "gzip"));
-            let call = inbound.scope().unwrap().run_sync(|| request.send());
+            let call = inbound.scope().run_sync(|| request.send());
             let mut response = call.await.unwrap();
             assert_eq!(response.headers().get(CONTENT_ENCODING).unwrap(), "gzip", "{path}");
             let packed = response.body().await.unwrap();
@@ -116,7 +116,7 @@ fn a_websocket_by_awc_is_told_and_its_trail_taken_off() {
         let (greenlane, inbound) = asked();
         let client = client(&greenlane);
         let connect = client.ws(format!("ws://{address}/socket")).connect();
-        let (response, _socket) = inbound.scope().unwrap().clone().run(connect).await.unwrap();
+        let (response, _socket) = inbound.scope().clone().run(connect).await.unwrap();
         assert_eq!(response.status(), 101);
         assert!(!response.headers().contains_key("x-preview-trail"));
         assert_eq!(trail(inbound), "fms-api;served=unknown, fms-live;d=1;served=unknown");
@@ -131,8 +131,7 @@ fn a_redirect_of_a_call_that_is_polled_elsewhere_loses_the_lane_unless_it_is_han
         let (greenlane, inbound) = asked();
         let client = client(&greenlane);
         let send = || client.get(format!("http://{address}/moved")).send();
-        let (lost, handed_on) =
-            inbound.scope().unwrap().run_sync(|| (send(), send().in_current_lane()));
+        let (lost, handed_on) = inbound.scope().run_sync(|| (send(), send().in_current_lane()));
         assert_eq!(rt::spawn(lost).await.unwrap().unwrap().body().await.unwrap(), "nothing");
         assert_eq!(greenlane.unscoped_targets(), [("fms-live".to_owned(), 1)], "no secret");
         let mut response = rt::spawn(handed_on).await.unwrap().unwrap();
@@ -148,7 +147,7 @@ fn a_call_that_awc_gives_up_reads_cancelled() {
         let client = client(&greenlane);
         let request = client.get(format!("http://{address}/never"));
         let request = request.timeout(Duration::from_millis(50));
-        let call = inbound.scope().unwrap().run_sync(|| request.send());
+        let call = inbound.scope().run_sync(|| request.send());
         assert!(call.await.is_err());
         assert_eq!(trail(inbound), "fms-api;served=unknown, fms-live;d=1;served=cancelled");
     });

@@ -5,15 +5,12 @@ mod kept;
 
 use std::rc::Rc;
 
-use actix_http::RequestHeadType;
 use actix_web::dev::Service;
 use awc::error::{ConnectError, SendRequestError};
 use awc::{ConnectRequest, ConnectResponse};
-use greenlane_core::Envelope;
+use greenlane_core::{CallLane, Envelope, Lane};
 use greenlane_routing::{Call, Next, Outcome, Plan, Routing, Sending};
 
-use crate::frozen::Frozen;
-use crate::headers::Headers;
 use crate::outbound::{Outbound, OutboundFuture, Sent, custom};
 
 impl Outbound {
@@ -57,23 +54,24 @@ pub(crate) fn call<S>(
     outbound: &Outbound,
     routing: &Routing,
     inner: &Rc<S>,
-    mut request: ConnectRequest,
+    lane: CallLane,
+    request: ConnectRequest,
 ) -> OutboundFuture<S::Future>
 where
     S: Service<ConnectRequest, Response = ConnectResponse, Error = SendRequestError> + 'static,
 {
-    let sending = match plan(outbound, routing, &mut request) {
+    let sending = match plan(outbound, routing, lane.lane(), &request) {
         Plan::Send(sending) => sending,
         Plan::Fail(error) => return OutboundFuture::refused(custom(error)),
         // Where its URL says.
-        _ => return outbound.send(&**inner, request, None, 1),
+        _ => return outbound.send(&**inner, lane, request, None, 1),
     };
     let (request, spare) = match prepare(request, &sending) {
         Ok(prepared) => prepared,
         Err(error) => return OutboundFuture::refused(error),
     };
     let (service, attempt) = (sending.service().clone(), sending.attempt());
-    let sent = outbound.send(&**inner, request, Some(&service), attempt);
+    let sent = outbound.send(&**inner, lane, request, Some(&service), attempt);
     if !sending.is_to_preview() {
         return sent;
     }
@@ -82,10 +80,11 @@ where
     OutboundFuture::boxed(async move {
         let result = sent.await;
         match again(&result, sending, spare) {
-            Some(Ok((sending, request))) => {
+            Some(Ok((sending, mut request))) => {
                 let (service, attempt) = (sending.service(), sending.attempt());
                 let sent = here.run_sync(|(outbound, inner)| {
-                    outbound.send(&*inner, request, Some(service), attempt)
+                    let lane = outbound.lane(&mut request);
+                    outbound.send(&*inner, lane, request, Some(service), attempt)
                 });
                 sent.await
             }
@@ -112,18 +111,9 @@ fn again(
     Some(head::rewrite(&mut request, &sending).map(|()| (sending, request)))
 }
 
-fn plan(outbound: &Outbound, routing: &Routing, request: &mut ConnectRequest) -> Plan {
-    let lane = match request {
-        ConnectRequest::Client(RequestHeadType::Owned(head), ..)
-        | ConnectRequest::Tunnel(head, _) => {
-            outbound.greenlane.lane_of(&Headers(&mut head.headers))
-        }
-        ConnectRequest::Client(RequestHeadType::Rc(head, extra), ..) => {
-            outbound.greenlane.lane_of(&Frozen { head, extra })
-        }
-    };
+fn plan(outbound: &Outbound, routing: &Routing, lane: &Lane, request: &ConnectRequest) -> Plan {
     let uri = head::uri(request);
-    let call = Call::new(&lane, uri.scheme_str(), uri.host(), uri.port_u16());
+    let call = Call::new(lane, uri.scheme_str(), uri.host(), uri.port_u16());
     routing.plan(&outbound.greenlane, &call.peer(outbound.peer.as_deref()))
 }
 

@@ -1,12 +1,11 @@
 //! The layer.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
-use greenlane_core::{Greenlane, Rejection, Scope, ScopedBody};
+use greenlane_core::{Greenlane, Name, Rejection, Scope, ScopedBody};
 use greenlane_tower::{Inbound, KeepScope};
 use http::Extensions;
 use tower_layer::Layer;
@@ -49,7 +48,7 @@ impl InboundLayer {
 
     /// The name of the listener that this layer serves, for [`Gate::listener`](greenlane_core::Gate::listener).
     #[must_use]
-    pub fn listener(self, name: impl Into<Arc<str>>) -> Self {
+    pub fn listener(self, name: impl Into<Name>) -> Self {
         Self(self.0.listener(name))
     }
 }
@@ -73,11 +72,12 @@ where
 {
     type Body = Body;
 
-    fn keep(&self, body: B, scope: Option<&Scope>) -> Body {
+    fn keep(&self, body: B, scope: &Scope) -> Body {
         let at_hand = body.size_hint().exact().is_some();
-        match scope.filter(|scope| scope.holds_body(at_hand)) {
-            Some(scope) => Body::new(ScopedBody::new(body, Some(scope))),
-            None => Body::new(body),
+        if scope.holds_body(at_hand) {
+            Body::new(ScopedBody::new(body, Some(scope)))
+        } else {
+            Body::new(body)
         }
     }
 

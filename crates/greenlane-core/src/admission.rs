@@ -1,14 +1,15 @@
 //! Who may enter a preview from outside.
 
-mod arrival;
 mod credential;
 mod edge;
 mod entry;
 mod gate;
+mod guard;
 mod host;
 mod key;
 mod names;
 mod network;
+mod request;
 mod rule;
 #[cfg(feature = "sample")]
 mod sample;
@@ -19,23 +20,24 @@ mod sources;
 mod token;
 mod verified;
 
-#[cfg(feature = "http")]
-pub use arrival::Arrived;
-pub(crate) use arrival::OnlyHeaders;
-pub use arrival::{Arrival, Verified};
 pub use credential::Place;
 pub(crate) use edge::Edge;
 pub use entry::Entry;
 pub use gate::Gate;
+pub(crate) use guard::Guard;
+#[cfg(feature = "http")]
+pub use request::HttpRequest;
+pub(crate) use request::OnlyHeaders;
+pub use request::{InboundRequest, Verified};
 #[cfg(feature = "sample")]
 pub use sample::Sample;
 pub(crate) use sources::Sources;
 #[cfg(feature = "token")]
 pub use token::{Key, Keys, Tokens};
 
-use crate::counters::{Counter, Counters};
+use crate::counters::Counters;
 use crate::preview::Preview;
-use crate::wire::Reading;
+use crate::wire::{Reading, Reason};
 
 /// Whether this instance believes the wire.
 ///
@@ -46,29 +48,6 @@ pub(crate) enum Admission {
     Inside,
     /// Reached by strangers.
     Edge(Edge),
-}
-
-/// Why a preview was kept out; a hop's `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    Malformed,
-    Ambiguous,
-}
-
-impl Reason {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Ambiguous => "ambiguous",
-        }
-    }
-
-    pub(crate) fn counter(self) -> Counter {
-        match self {
-            Self::Malformed => Counter::Malformed,
-            Self::Ambiguous => Counter::Ambiguous,
-        }
-    }
 }
 
 /// What admission says of one request.
@@ -90,7 +69,7 @@ impl Admission {
         &self,
         reading: Reading,
         named: Option<&Preview>,
-        request: &dyn Arrival,
+        request: &dyn InboundRequest,
         counters: &Counters,
     ) -> Admitted {
         match self {
@@ -100,8 +79,7 @@ impl Admission {
                 Reading::Bad(reason) => Admitted::Refused(reason),
             },
             Self::Edge(edge) => {
-                let entry = Entry::new(request, reading.preview(), named, edge, counters);
-                let let_in = edge.let_in(&entry);
+                let let_in = edge.let_in(request, reading.preview(), named, counters);
                 let_in.map_or(Admitted::Active, |(preview, shown)| Admitted::Preview {
                     preview,
                     shown,

@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::hand_off::Scoped;
-use crate::lane::Scope;
+use crate::scope::Scope;
 
 pin_project! {
     /// A body that is polled and dropped in a request's scope, so that what it calls while it

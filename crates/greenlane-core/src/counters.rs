@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::sharded::Sharded;
+
 macro_rules! counters {
     ($($(#[doc = $doc:literal])* $variant:ident => $name:ident,)*) => {
         /// One thing that is counted.
@@ -89,27 +91,35 @@ impl Counts {
     }
 }
 
+/// A handle's counts. Threads that count at once write to memory of their own: see [`Sharded`].
 #[derive(Debug, Default)]
-pub(crate) struct Counters([AtomicU64; COUNTERS]);
+pub(crate) struct Counters(Sharded<[AtomicU64; COUNTERS]>);
 
 impl Counters {
+    #[inline]
     pub(crate) fn add(&self, counter: Counter, n: u64) {
         if n > 0
-            && let Some(cell) = self.0.get(counter as usize)
+            && let Some(cell) = self.0.own().get(counter as usize)
         {
             cell.fetch_add(n, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        Counts(self.0.each_ref().map(|cell| cell.load(Ordering::Relaxed)))
+        let mut counts = Counts::default();
+        for shard in self.0.all() {
+            for (count, cell) in counts.0.iter_mut().zip(shard) {
+                *count += cell.load(Ordering::Relaxed);
+            }
+        }
+        counts
     }
 }
 
-/// Counts by target. A bounded number of them is told apart, since an application may call hosts that
+/// Counts by target. A bounded number of targets is told apart, since an application may call hosts that
 /// its users name.
 #[derive(Debug, Default)]
-pub(crate) struct Targets(Mutex<ByTarget>);
+pub(crate) struct Targets(Sharded<Mutex<ByTarget>>);
 
 #[derive(Debug, Default)]
 struct ByTarget {
@@ -120,33 +130,38 @@ struct ByTarget {
 impl Targets {
     const MAX: usize = 256;
 
-    /// Counts one; whether it is the first of its target, or of all others.
-    pub(crate) fn count(&self, target: &str) -> bool {
+    /// Counts one call to a target.
+    pub(crate) fn count(&self, target: &str) {
         let target = cut(target);
-        let mut targets = self.targets();
+        let mut targets = lock(self.0.own());
         let room = targets.counts.len() < Self::MAX;
         let ByTarget { counts, others } = &mut *targets;
-        let count = match counts.get_mut(target) {
+        *match counts.get_mut(target) {
             Some(count) => count,
             None if room => counts.entry(target.into()).or_default(),
             None => others,
-        };
-        *count += 1;
-        *count == 1
+        } += 1;
     }
 
     pub(crate) fn counts(&self) -> Vec<(String, u64)> {
-        let targets = self.targets();
-        let counts = targets.counts.iter().map(|(target, count)| (target.to_string(), *count));
-        let mut counts: Vec<_> = counts.collect();
+        let (mut all, mut others) = (HashMap::<String, u64>::new(), 0);
+        for shard in self.0.all() {
+            let targets = lock(shard);
+            others += targets.others;
+            for (target, count) in &targets.counts {
+                *all.entry(target.to_string()).or_default() += count;
+            }
+        }
+        let mut counts: Vec<_> = all.into_iter().collect();
         counts.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
-        counts.extend((targets.others > 0).then(|| ("(others)".to_owned(), targets.others)));
+        others += counts.drain(counts.len().min(Self::MAX)..).map(|(_, count)| count).sum::<u64>();
+        counts.extend((others > 0).then(|| ("(others)".to_owned(), others)));
         counts
     }
+}
 
-    fn targets(&self) -> MutexGuard<'_, ByTarget> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(targets: &Mutex<ByTarget>) -> MutexGuard<'_, ByTarget> {
+    targets.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As much of it as the longest host name has.
@@ -162,16 +177,35 @@ mod tests {
     #[test]
     fn targets_are_told_apart_as_far_as_there_is_room() {
         let targets = Targets::default();
-        assert!(targets.count("fms-map") && !targets.count("fms-map"), "the first is told");
-        for n in 1..Targets::MAX {
-            assert!(targets.count(&n.to_string()));
-        }
-        assert!(targets.count("one more") && !targets.count("another"), "told once for the rest");
-        assert!(!targets.count("fms-map"), "and those that are known go on");
+        let count = |target: &str| targets.count(target);
+        count("fms-map");
+        count("fms-map");
+        (1..Targets::MAX).for_each(|n| count(&n.to_string()));
+        count("one more");
+        count("another");
+        count("fms-map");
         let counts = targets.counts();
         assert_eq!(counts.len(), Targets::MAX + 1);
         assert_eq!(counts.first(), Some(&("fms-map".to_owned(), 3)));
         assert_eq!(counts.last(), Some(&("(others)".to_owned(), 2)));
+    }
+
+    #[test]
+    fn counts_of_all_threads_are_added_up() {
+        let (counters, targets) = (Counters::default(), Targets::default());
+        std::thread::scope(|threads| {
+            for thread in 0..40 {
+                let (counters, targets) = (&counters, &targets);
+                threads.spawn(move || {
+                    counters.add(Counter::Unscoped, 2);
+                    targets.count("fms-map");
+                    targets.count(&thread.to_string());
+                });
+            }
+        });
+        assert_eq!(counters.counts().unscoped(), 80);
+        let counts = targets.counts();
+        assert_eq!((counts.len(), counts.first()), (41, Some(&("fms-map".to_owned(), 40))));
     }
 
     #[test]

@@ -2,14 +2,12 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 use url::Host;
 
 use crate::error::ConfigError;
-use crate::memo::Memo;
-use crate::trail::printable;
+use crate::warned::Warned;
 
 /// Allowed without being listed: loopback, the private ranges of RFC 1918 and RFC 4193.
 ///
@@ -33,9 +31,6 @@ pub(crate) struct Egress {
     suffixes: HashSet<Box<str>>,
     ranges: Vec<IpNet>,
     warned: Warned,
-    /// Hosts that may be told, with their names as a trail shows them. Others are not kept: whoever makes them up could
-    /// push these out.
-    known: Memo<Arc<str>>,
 }
 
 impl Egress {
@@ -91,27 +86,7 @@ impl Egress {
     /// Whether this host may be told: the host of a URL as WHATWG parses it, addresses in
     /// disguise (`134744072`, `0x08080808`) included. <https://url.spec.whatwg.org/#host-parsing>
     pub(crate) fn allows(&self, host: Option<&str>) -> bool {
-        host.is_some_and(|host| self.name_of(host).is_some())
-    }
-
-    /// The name of a host that may be told, as a trail shows it.
-    pub(crate) fn name_of(&self, host: &str) -> Option<Arc<str>> {
-        if let Some(name) = self.known_name_of(host) {
-            return Some(name);
-        }
-        let name = self.judge(host).then(|| printable(host))?;
-        _ = self.known.get_or_keep(host.as_bytes(), || Some(name.clone()));
-        Some(name)
-    }
-
-    /// [`name_of`](Egress::name_of), of a host that was asked for before.
-    pub(crate) fn known_name_of(&self, host: &str) -> Option<Arc<str>> {
-        self.known.get(host.as_bytes())
-    }
-
-    #[cfg(test)]
-    pub(crate) fn knows(&self, host: &str) -> bool {
-        self.known.has(host.as_bytes())
+        host.is_some_and(|host| self.judge(host))
     }
 
     fn judge(&self, host: &str) -> bool {
@@ -180,19 +155,6 @@ fn parse(host: &str) -> Option<Host<String>> {
             well_formed.then(|| Host::Domain(name.to_owned()))
         }
         address => Some(address),
-    }
-}
-
-/// Names that were warned of once. Bounded: whoever makes up hosts can't fill the memory.
-#[derive(Debug, Default)]
-pub(crate) struct Warned(Mutex<HashSet<Box<str>>>);
-
-impl Warned {
-    const MAX: usize = 256;
-
-    pub(crate) fn first(&self, name: &str) -> bool {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        names.len() < Self::MAX && !names.contains(name) && names.insert(name.into())
     }
 }
 
@@ -308,15 +270,5 @@ mod tests {
             let error = Egress::new(true, [pattern]).unwrap_err().to_string();
             assert!(error.contains("without scheme, port or path"), "{error}");
         }
-    }
-
-    #[test]
-    fn each_host_is_warned_of_once_and_only_so_many() {
-        let warned = Warned::default();
-        assert!(warned.first("a") && !warned.first("a"));
-        for n in 0..Warned::MAX {
-            warned.first(&n.to_string());
-        }
-        assert!(!warned.first("one too many"));
     }
 }

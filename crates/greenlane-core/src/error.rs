@@ -2,48 +2,7 @@
 
 use std::fmt;
 
-/// A preview's name that is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PreviewError {
-    found: String,
-    what: What,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Empty,
-    TooLong(usize),
-    BadByte { byte: u8, at: usize },
-}
-
-impl PreviewError {
-    pub(crate) fn empty() -> Self {
-        Self { found: String::new(), what: What::Empty }
-    }
-
-    pub(crate) fn too_long(found: &[u8]) -> Self {
-        Self { found: shown(found), what: What::TooLong(found.len()) }
-    }
-
-    pub(crate) fn bad_byte(found: &[u8], at: usize) -> Self {
-        let byte = found.get(at).copied().unwrap_or_default();
-        Self { found: shown(found), what: What::BadByte { byte, at } }
-    }
-}
-
-impl fmt::Display for PreviewError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" is no preview name: ", self.found)?;
-        match self.what {
-            What::Empty => f.write_str("it is empty")?,
-            What::TooLong(len) => write!(f, "it has {len} bytes")?,
-            What::BadByte { byte, at } => write!(f, "byte 0x{byte:02x} at position {at}")?,
-        }
-        f.write_str("; accepted are 1 to 63 bytes of letters, digits, '-', '.' and '_', the first a letter or digit")
-    }
-}
-
-impl std::error::Error for PreviewError {}
+use crate::text::shown;
 
 /// A configuration that can't be used, found when the handle is built.
 ///
@@ -106,38 +65,4 @@ impl Unscoped {
     pub fn target(&self) -> &str {
         &self.target
     }
-}
-
-/// A trail header that can't be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrailError {
-    /// Longer than a trail may be.
-    #[error("the trail has {0} bytes, at most {max} are read", max = crate::trail::MAX_BYTES)]
-    TooLong(usize),
-    /// More hops than a trail may have.
-    #[error("the trail has more than {max} hops", max = crate::trail::MAX_HOPS)]
-    TooManyHops,
-    /// No list of items by RFC 9651.
-    #[error("the trail is no RFC 9651 list: {0}")]
-    NotAList(String),
-    /// The hop at this index is none.
-    #[error("hop {index} of the trail: {problem}")]
-    BadHop {
-        /// The hop's place in the list, from 0.
-        index: usize,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-}
-
-/// Bytes as a reader can see them, at most 64 of them.
-pub(crate) fn shown(bytes: &[u8]) -> String {
-    const SHOWN: usize = 64;
-    let mut text: String =
-        bytes.iter().take(SHOWN).flat_map(|b| b.escape_ascii()).map(char::from).collect();
-    if bytes.len() > SHOWN {
-        text.push('…');
-    }
-    text
 }

@@ -19,14 +19,23 @@ pub fn follow<T: Send + Sync + 'static>(
     followed: Weak<T>,
     look: impl Fn(&T) + Send + 'static,
 ) -> io::Result<()> {
-    let follow = move || {
+    each_second(name, move || {
+        followed.upgrade().is_some_and(|followed| {
+            look(&followed);
+            true
+        })
+    })
+}
+
+/// Calls `look` once a second, in a thread of this name, as long as it returns `true`.
+pub(crate) fn each_second(name: &str, look: impl Fn() -> bool + Send + 'static) -> io::Result<()> {
+    let looks = move || {
         loop {
             thread::park_timeout(Duration::from_secs(1));
-            let Some(followed) = followed.upgrade() else {
+            if !look() {
                 return;
-            };
-            look(&followed);
+            }
         }
     };
-    thread::Builder::new().name(name.to_owned()).spawn(follow).map(drop)
+    thread::Builder::new().name(name.to_owned()).spawn(looks).map(drop)
 }

@@ -6,24 +6,23 @@
 
 mod bind;
 mod envelope;
+mod run;
 mod spawn;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use pin_project_lite::pin_project;
 
 pub use bind::{bind, bind_async, bind_fn};
 pub use envelope::Envelope;
+pub use run::{InScope, Scoped};
+pub(crate) use run::{drop_in, make_in, poll_in};
 pub use spawn::{JoinSetExt, spawn, spawn_blocking, spawn_local};
 
-use crate::companion::Entered;
-use crate::lane::{Lane, Scope};
+use crate::lane::Lane;
+use crate::scope::Scope;
 
 /// Keeps futures in a lane.
 ///
@@ -69,157 +68,3 @@ pub trait HandOffStream: Stream + Sized {
 }
 
 impl<S: Stream> HandOffStream for S {}
-
-pin_project! {
-    /// A future in a [`Scope`](crate::Scope), made by [`Scope::run`](crate::Scope::run): polled
-    /// and dropped inside.
-    #[must_use = "futures do nothing unless they are awaited or spawned"]
-    pub struct InScope<F> {
-        // `None`: it is left as it is.
-        scope: Option<Scope>,
-        // `None` when it has ended.
-        #[pin]
-        future: Option<F>,
-    }
-
-    impl<F> PinnedDrop for InScope<F> {
-        #[inline]
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.future.is_some() {
-                let swapped = this.scope.as_mut().map(Scope::swap_in);
-                this.future.set(None);
-                drop(swapped);
-            }
-        }
-    }
-}
-
-impl<F> InScope<F> {
-    #[inline]
-    pub(crate) fn new(scope: Scope, future: F) -> Self {
-        Self { scope: Some(scope), future: Some(future) }
-    }
-
-    /// Makes the future in the scope, where it stays: it can be large.
-    #[inline]
-    pub(crate) fn made(scope: Scope, make: impl FnOnce() -> F) -> Self {
-        let mut scope = scope;
-        let swapped = scope.swap_in();
-        let entered = Entered::here(false);
-        let future = make();
-        Entered::leave(entered);
-        drop(swapped);
-        Self { scope: Some(scope), future: Some(future) }
-    }
-
-    /// What has ended before it began: for an inbound that answers without asking the handler.
-    pub fn ended() -> Self {
-        Self { scope: None, future: None }
-    }
-
-    /// A future that is left as it is, in whatever scope polls it: for an inbound inside of another one of the same handle.
-    pub fn as_it_is(future: F) -> Self {
-        Self { scope: None, future: Some(future) }
-    }
-
-    /// The scope, between polls; `None` where the future is left as it is.
-    #[inline]
-    pub fn scope(&self) -> Option<&Scope> {
-        self.scope.as_ref()
-    }
-}
-
-impl<F: Future> Future for InScope<F> {
-    type Output = F::Output;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
-        let is_set = this.scope.is_some();
-        let _swapped = this.scope.as_mut().map(Scope::swap_in);
-        let entered = if is_set { Entered::here(true) } else { None };
-        let Poll::Ready(output) = future.poll(cx) else {
-            Entered::leave(entered);
-            return Poll::Pending;
-        };
-        // It is dropped where it ran.
-        this.future.set(None);
-        Entered::leave(entered);
-        Poll::Ready(output)
-    }
-}
-
-impl<F> fmt::Debug for InScope<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InScope")
-    }
-}
-
-pin_project! {
-    /// What is polled otherwise than a future, a stream or a body, in a [`Scope`](crate::Scope):
-    /// polled and dropped inside.
-    #[derive(Debug)]
-    #[must_use = "what is polled does nothing unless it is"]
-    pub struct Scoped<T> {
-        #[pin]
-        inner: Option<T>,
-        scope: Option<Scope>,
-    }
-
-    impl<T> PinnedDrop for Scoped<T> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if let Some(scope) = this.scope {
-                let swapped = scope.swap_in();
-                this.inner.set(None);
-                drop(swapped);
-            }
-        }
-    }
-}
-
-impl<T> Scoped<T> {
-    /// Keeps it in this scope; without one it is left as it is.
-    #[inline]
-    pub fn new(inner: T, scope: Option<Scope>) -> Self {
-        Self { inner: Some(inner), scope }
-    }
-
-    /// What has ended already.
-    pub fn ended() -> Self {
-        Self { inner: None, scope: None }
-    }
-
-    /// Does something with it, such as to poll it, in its scope. For adapters; `None` never comes
-    /// before it is dropped.
-    #[inline]
-    pub fn enter<R>(self: Pin<&mut Self>, with: impl FnOnce(Pin<&mut T>) -> R) -> Option<R> {
-        let this = self.project();
-        let inner = this.inner.as_pin_mut()?;
-        let Some(scope) = this.scope else { return Some(with(inner)) };
-        let _swapped = scope.swap_in();
-        let entered = Entered::here(false);
-        let done = with(inner);
-        Entered::leave(entered);
-        Some(done)
-    }
-
-    /// What is kept, to look at.
-    pub fn get_ref(&self) -> Option<&T> {
-        self.inner.as_ref()
-    }
-}
-
-impl<S: Stream> Stream for Scoped<S> {
-    type Item = S::Item;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        self.enter(|stream| stream.poll_next(cx)).unwrap_or(Poll::Ready(None))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.inner.as_ref().map_or((0, Some(0)), Stream::size_hint)
-    }
-}

@@ -1,54 +1,14 @@
 //! Who this instance is.
 
-use std::fmt;
-use std::fs;
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::watch;
 
-use crate::error::{ConfigError, shown};
+use crate::error::ConfigError;
 use crate::preview::Preview;
-use crate::trail::Served;
-
-/// Which version of its service an instance is. A hint that can change while the process runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Role {
-    /// The live version.
-    Active,
-    /// The version under test.
-    Preview,
-}
-
-impl Role {
-    /// `active` or `preview`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Preview => "preview",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = ConfigError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.to_ascii_lowercase().as_str() {
-            "active" => Ok(Self::Active),
-            "preview" => Ok(Self::Preview),
-            _ => Err(ConfigError::new("role", text, "it is no role", "active or preview")),
-        }
-    }
-}
+use crate::role::Role;
+use crate::verdict::Served;
 
 /// A role, for as long as it stays.
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,7 +24,20 @@ pub(crate) struct Identity {
     pub(crate) service: Arc<str>,
     pub(crate) version: Option<Arc<str>>,
     pub(crate) serves: Vec<Preview>,
+    /// For workers, which wait for a change. To look at it takes a lock, so requests look at `role`.
     tenure: watch::Sender<Tenure>,
+    role: AtomicU8,
+}
+
+/// A role in one byte.
+const ROLES: [Option<Role>; 3] = [None, Some(Role::Active), Some(Role::Preview)];
+
+fn code(role: Option<Role>) -> u8 {
+    match role {
+        None => 0,
+        Some(Role::Active) => 1,
+        Some(Role::Preview) => 2,
+    }
 }
 
 impl Identity {
@@ -83,17 +56,20 @@ impl Identity {
             version: version.map(Into::into),
             serves,
             tenure: watch::Sender::new(Tenure { role, changes: 0 }),
+            role: AtomicU8::new(code(role)),
         })
     }
 
+    #[inline]
     pub(crate) fn role(&self) -> Option<Role> {
-        self.tenure.borrow().role
+        ROLES.get(usize::from(self.role.load(Ordering::Relaxed))).copied().flatten()
     }
 
     pub(crate) fn become_role(&self, role: Option<Role>) {
         self.tenure.send_if_modified(|tenure| {
             let changes = tenure.role != role;
             if changes {
+                self.role.store(code(role), Ordering::Relaxed);
                 *tenure = Tenure { role, changes: tenure.changes.wrapping_add(1) };
             }
             changes
@@ -106,7 +82,12 @@ impl Identity {
 
     /// The verdict of this instance on a request that wants a preview.
     pub(crate) fn served(&self, wanted: &Preview) -> Served {
-        match (self.serves.contains(wanted), self.role()) {
+        self.served_as(wanted, self.role())
+    }
+
+    /// The verdict of this instance in this role.
+    pub(crate) fn served_as(&self, wanted: &Preview, role: Option<Role>) -> Served {
+        match (self.serves.contains(wanted), role) {
             (true, Some(Role::Active)) => Served::Promoted,
             (true, _) => Served::Preview,
             (false, Some(Role::Active)) => Served::Active,
@@ -126,27 +107,6 @@ fn checked(setting: &str, text: &str) -> Result<(), ConfigError> {
         return Err(ConfigError::new(setting, text, "it doesn't fit the trail", accepted));
     }
     Ok(())
-}
-
-/// A file that holds `active` or `preview`: a Kubernetes downward-API volume, or any file.
-#[derive(Clone, Debug)]
-pub(crate) struct RoleFile(pub(crate) PathBuf);
-
-impl RoleFile {
-    /// What the file says now; an empty file is a label that is not set yet.
-    pub(crate) fn read(&self) -> Result<Option<Role>, ConfigError> {
-        const ACCEPTED: &str = "a readable file that holds active, preview or nothing";
-        let path = self.0.to_string_lossy();
-        let problem = |problem: String| ConfigError::new("role_file", &*path, problem, ACCEPTED);
-        let text = fs::read_to_string(&self.0).map_err(|error| problem(error.to_string()))?;
-        match text.trim() {
-            "" => Ok(None),
-            role => role
-                .parse()
-                .map(Some)
-                .map_err(|_| problem(format!("it holds \"{}\"", shown(role.as_bytes())))),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,6 @@
-//! What a request travels in, and where it is kept.
-
-mod kind;
-mod scope;
+//! What a request travels in.
 
 use std::fmt;
-
-pub(crate) use kind::Kind;
-pub use scope::Scope;
 
 use crate::preview::Preview;
 
@@ -26,13 +20,6 @@ pub struct Lane(Option<Preview>);
 impl Lane {
     /// The lane of everything that asked for no preview.
     pub const ACTIVE: Self = Self(None);
-
-    /// The lane of the scope this code runs in; the active lane where there is no scope.
-    ///
-    /// [`Scope::current`] tells these two apart.
-    pub fn current() -> Self {
-        Scope::current().map_or(Self::ACTIVE, |scope| scope.lane())
-    }
 
     /// The preview asked for, if one was.
     #[inline]

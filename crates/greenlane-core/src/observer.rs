@@ -1,19 +1,21 @@
 //! Who is told what happened, for telemetry.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use crate::carrier::{GRPC_STATUS, HeaderSource};
-use crate::config::Greenlane;
-use crate::identity::Role;
 use crate::lane::Lane;
 use crate::preview::Preview;
-use crate::trail::{Hop, Served};
+use crate::role::Role;
+use crate::trail::Hop;
+use crate::verdict::Served;
 
-/// Is told what happens on a handle: see [`Greenlane::observe`].
+/// Is told what happens on a handle: see [`Greenlane::observe`](crate::Greenlane::observe).
 ///
-/// It is called on the request's way, so it is to be quick, and never to wait.
+/// It is called on the request's way, so it is to be quick, and never to wait. One that panics is logged once, and the
+/// request goes on.
 pub trait Observer: Send + Sync {
     /// A request is over: its response head leaves, or it was dropped without one.
     fn answered(&self, answered: &Answered<'_>) {
@@ -30,12 +32,12 @@ pub trait Observer: Send + Sync {
 /// How a request ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
-    lane: &'a Lane,
-    served: Option<Served>,
-    role: Option<Role>,
-    status: Option<u16>,
-    grpc_status: Option<u8>,
-    took: Duration,
+    pub(crate) lane: &'a Lane,
+    pub(crate) served: Option<Served>,
+    pub(crate) role: Option<Role>,
+    pub(crate) status: Option<u16>,
+    pub(crate) grpc_status: Option<u8>,
+    pub(crate) took: Duration,
 }
 
 impl Answered<'_> {
@@ -70,29 +72,63 @@ impl Answered<'_> {
     }
 }
 
-/// All of a handle's observers.
+/// All of a handle's observers, in the order in which they were added.
+///
+/// A list that only grows: to walk it takes no lock, so an observer may add another one.
 #[derive(Default)]
-pub(crate) struct Observers(OnceLock<RwLock<Vec<Arc<dyn Observer>>>>);
+pub(crate) struct Observers {
+    first: Link,
+    /// An observer that panics is logged once.
+    warned: AtomicBool,
+}
+
+type Link = OnceLock<Box<Observing>>;
+
+struct Observing {
+    observer: Arc<dyn Observer>,
+    next: Link,
+}
 
 impl Observers {
     pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
-        let observers = self.0.get_or_init(RwLock::default);
-        observers.write().unwrap_or_else(PoisonError::into_inner).push(observer);
+        let mut observing = Box::new(Observing { observer, next: Link::new() });
+        let mut end = &self.first;
+        loop {
+            match end.set(observing) {
+                Ok(()) => return,
+                Err(refused) => observing = refused,
+            }
+            // It is there: nothing else keeps it from being set.
+            let Some(there) = end.get() else { return };
+            end = &there.next;
+        }
     }
 
     pub(crate) fn hop(&self, hop: &Hop, wanted: Option<&Preview>) {
         self.each(|observer| observer.hop(hop, wanted));
     }
 
-    #[inline]
-    pub(crate) fn are_there(&self) -> bool {
-        self.0.get().is_some()
+    pub(crate) fn answered(&self, answered: &Answered<'_>) {
+        self.each(|observer| observer.answered(answered));
     }
 
+    #[inline]
+    pub(crate) fn are_there(&self) -> bool {
+        self.first.get().is_some()
+    }
+
+    /// An observer that panics stops neither the others nor the request. Requests end while handlers unwind, too, where
+    /// a second panic would end the process.
     fn each(&self, tell: impl Fn(&dyn Observer)) {
-        if let Some(observers) = self.0.get() {
-            let observers = observers.read().unwrap_or_else(PoisonError::into_inner);
-            observers.iter().for_each(|observer| tell(&**observer));
+        let mut next = self.first.get();
+        while let Some(observing) = next {
+            let told = AssertUnwindSafe(|| tell(&*observing.observer));
+            if catch_unwind(told).is_err() {
+                if !self.warned.swap(true, Ordering::Relaxed) {
+                    tracing::error!("greenlane: an observer panicked; requests go on without it");
+                }
+            }
+            next = observing.next.get();
         }
     }
 }
@@ -103,63 +139,16 @@ impl fmt::Debug for Observers {
     }
 }
 
-/// A request that somebody wants to know the end of, however it ends.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    greenlane: Greenlane,
-    lane: Lane,
-    refused: bool,
-    began: Instant,
-    status: Option<u16>,
-    grpc_status: Option<u8>,
-}
-
-impl Watch {
-    /// Nothing where nobody wants to know.
-    #[inline]
-    pub(crate) fn begin(greenlane: &Greenlane, lane: &Lane, refused: bool) -> Option<Self> {
-        greenlane.0.observers.are_there().then(|| Self {
-            greenlane: greenlane.clone(),
-            lane: lane.clone(),
-            refused,
-            began: Instant::now(),
-            status: None,
-            grpc_status: None,
-        })
-    }
-
-    pub(crate) fn see(&mut self, status: u16, head: &impl HeaderSource) {
-        self.status = Some(status);
-        head.visit(&GRPC_STATUS, &mut |code| {
-            self.grpc_status = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok());
-        });
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let inner = &*self.greenlane.0;
-        let verdict = || self.lane.preview().map(|preview| inner.identity.served(preview));
-        let answered = Answered {
-            lane: &self.lane,
-            served: if self.refused { Some(Served::Refused) } else { verdict() },
-            role: inner.identity.role(),
-            status: self.status,
-            grpc_status: self.grpc_status,
-            took: self.began.elapsed(),
-        };
-        inner.observers.each(|observer| observer.answered(&answered));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::atomic::AtomicU32;
+
+    use logged::logged;
 
     use super::*;
-    use crate::Destination;
     use crate::carrier::test_headers::headers;
+    use crate::{Destination, Greenlane};
 
     #[derive(Default)]
     struct Notes(Mutex<Vec<String>>);
@@ -194,7 +183,7 @@ mod tests {
         let request = |lines: &[(&str, &str)]| greenlane.extract(&mut headers(lines));
         request(&[]).answered(204, &mut headers(&[]));
         let nested = request(&[]);
-        nested.scope().unwrap().run_sync(|| request(&[]).answered(200, &mut headers(&[])));
+        nested.scope().run_sync(|| request(&[]).answered(200, &mut headers(&[])));
         drop(nested);
         request(&[("x-preview", "a b")]).answered(200, &mut headers(&[]));
         request(&[]).answered(200, &mut headers(&[("grpc-status", "13")]));
@@ -206,34 +195,84 @@ mod tests {
         assert_eq!(greenlane.counts().refused(), 1);
     }
 
-    #[test]
-    fn an_observer_that_panics_is_told_once() {
-        #[derive(Default)]
-        struct Panics(AtomicU32);
-        impl Observer for Panics {
-            fn hop(&self, _: &Hop, _: Option<&Preview>) {
-                self.0.fetch_add(1, Ordering::Relaxed);
-                panic!("for the test");
-            }
+    /// Panics at each hop and at each request's end.
+    #[derive(Default)]
+    struct Panics(AtomicU32);
+
+    impl Observer for Panics {
+        fn answered(&self, _: &Answered<'_>) {
+            panic!("for the test");
         }
-        let greenlane = Greenlane::inside("fms-api").build().unwrap();
-        let panics = Arc::new(Panics::default());
+
+        fn hop(&self, _: &Hop, _: Option<&Preview>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            panic!("for the test");
+        }
+    }
+
+    #[test]
+    fn an_observer_that_panics_keeps_neither_the_others_nor_the_request() {
+        let greenlane = Greenlane::inside("fms-api").role(Role::Active).build().unwrap();
+        let (panics, notes) = (Arc::new(Panics::default()), Arc::new(Notes::default()));
         greenlane.observe(panics.clone());
+        greenlane.observe(notes.clone());
         let inbound = greenlane.extract(&mut headers(&[("x-preview", "release-42")]));
-        let call = inbound.scope().unwrap().run_sync(|| {
+        let call = inbound.scope().run_sync(|| {
             let destination = Destination::host(Some("fms-map"));
             greenlane.inject(&destination, &mut headers(&[])).unwrap()
         });
-        let told = std::panic::AssertUnwindSafe(|| call.failed());
-        assert!(std::panic::catch_unwind(told).is_err());
-        assert_eq!(panics.0.load(Ordering::Relaxed), 1);
+        let log = logged(|| {
+            call.failed();
+            inbound.answered(200, &mut headers(&[]));
+        });
+        assert_eq!(
+            panics.0.load(Ordering::Relaxed),
+            2,
+            "the call's hop and the own one, once each"
+        );
+        assert_eq!(noted(&notes).len(), 3);
+        let told = log.iter().filter(|line| line.contains("observer panicked")).count();
+        assert_eq!(told, 1, "{log:#?}");
+    }
+
+    /// A second panic would end the process.
+    #[test]
+    fn an_observer_may_panic_while_a_handler_unwinds() {
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        greenlane.observe(Arc::new(Panics::default()));
+        let unwound = catch_unwind(AssertUnwindSafe(|| {
+            let inbound = greenlane.extract(&mut headers(&[("x-preview", "release-42")]));
+            let _call = inbound.scope().run_sync(|| {
+                let destination = Destination::host(Some("fms-map"));
+                greenlane.inject(&destination, &mut headers(&[])).unwrap()
+            });
+            panic!("the handler's");
+        }));
+        assert_eq!(unwound.unwrap_err().downcast_ref::<&str>(), Some(&"the handler's"));
+    }
+
+    #[test]
+    fn an_observer_may_add_another_one() {
+        struct Adds(Greenlane, Arc<Notes>);
+        impl Observer for Adds {
+            fn answered(&self, _: &Answered<'_>) {
+                self.0.observe(self.1.clone());
+            }
+        }
+        let greenlane = Greenlane::inside("fms-api").build().unwrap();
+        let notes = Arc::new(Notes::default());
+        greenlane.observe(Arc::new(Adds(greenlane.clone(), notes.clone())));
+        for added in [1, 2] {
+            greenlane.extract(&mut headers(&[])).answered(204, &mut headers(&[]));
+            assert_eq!(noted(&notes).len(), added, "one more each time");
+        }
     }
 
     #[test]
     fn hops_are_told_as_they_are_logged() {
         let (greenlane, notes) = observed();
         let inbound = greenlane.extract(&mut headers(&[("x-preview", "release-42")]));
-        inbound.scope().unwrap().run_sync(|| {
+        inbound.scope().run_sync(|| {
             let destination = Destination::host(Some("fms-map"));
             greenlane.inject(&destination, &mut headers(&[])).unwrap().failed();
         });

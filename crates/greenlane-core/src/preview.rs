@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::error::PreviewError;
+use crate::text::shown;
 
 /// The name of a version of the system under test, such as `release-42`.
 ///
@@ -110,6 +110,49 @@ impl fmt::Debug for Preview {
         write!(f, "Preview({self})")
     }
 }
+
+/// A preview's name that is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewError {
+    found: String,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Empty,
+    TooLong(usize),
+    BadByte { byte: u8, at: usize },
+}
+
+impl PreviewError {
+    pub(crate) fn empty() -> Self {
+        Self { found: String::new(), what: What::Empty }
+    }
+
+    pub(crate) fn too_long(found: &[u8]) -> Self {
+        Self { found: shown(found), what: What::TooLong(found.len()) }
+    }
+
+    pub(crate) fn bad_byte(found: &[u8], at: usize) -> Self {
+        let byte = found.get(at).copied().unwrap_or_default();
+        Self { found: shown(found), what: What::BadByte { byte, at } }
+    }
+}
+
+impl fmt::Display for PreviewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" is no preview name: ", self.found)?;
+        match self.what {
+            What::Empty => f.write_str("it is empty")?,
+            What::TooLong(len) => write!(f, "it has {len} bytes")?,
+            What::BadByte { byte, at } => write!(f, "byte 0x{byte:02x} at position {at}")?,
+        }
+        f.write_str("; accepted are 1 to 63 bytes of letters, digits, '-', '.' and '_', the first a letter or digit")
+    }
+}
+
+impl std::error::Error for PreviewError {}
 
 #[cfg(test)]
 mod tests {

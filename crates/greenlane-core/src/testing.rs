@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::carrier::HeaderSink;
-use crate::config::Greenlane;
 use crate::counters::Counters;
+use crate::handle::Greenlane;
 use crate::lane::Lane;
 use crate::wire::{Reading, Wires};
 
@@ -140,5 +140,5 @@ pub fn assert_none_lost(greenlane: &Greenlane, before: u64) {
 
 /// Writes a lane on a request as a tester's client would. On [`Lane::ACTIVE`] it writes nothing.
 pub fn ask(greenlane: &Greenlane, lane: &Lane, headers: &mut impl HeaderSink) {
-    greenlane.0.wires.write(lane.preview(), &[], headers, &Counters::default());
+    greenlane.0.wires.write(lane.preview(), None, &[], headers, &Counters::default());
 }

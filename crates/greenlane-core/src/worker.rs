@@ -6,9 +6,10 @@ use std::task::Poll;
 
 use tokio::sync::watch;
 
-use crate::config::Greenlane;
-use crate::identity::{Role, Tenure};
-use crate::lane::Scope;
+use crate::handle::Greenlane;
+use crate::identity::Tenure;
+use crate::role::Role;
+use crate::scope::Scope;
 
 impl Greenlane {
     /// Runs a consumer or a timer only while this instance's role is active, so that a preview doesn't
@@ -69,7 +70,7 @@ impl Greenlane {
     /// Waits until a worker may run.
     async fn promoted(&self) -> WhileActive {
         let mut tenures = self.0.identity.tenures();
-        let may_work = |tenure: &Tenure| self.0.may_work(tenure.role);
+        let may_work = |tenure: &Tenure| self.may_work(tenure.role);
         let now = *tenures.borrow_and_update();
         if !may_work(&now) {
             self.says("worker waits until this instance is active");

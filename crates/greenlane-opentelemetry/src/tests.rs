@@ -43,7 +43,7 @@ pub(crate) fn in_preview(greenlane: &Greenlane) -> InboundCall {
 }
 
 pub(crate) fn scope_of(inbound: &InboundCall) -> Scope {
-    inbound.scope().unwrap().clone()
+    inbound.scope().clone()
 }
 
 /// A tracer, and the spans that it made.

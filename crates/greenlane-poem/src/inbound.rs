@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, ScopedBody, Verified};
+use greenlane_core::{Greenlane, HttpRequest, InboundCall, Scope, ScopedBody};
 use http_body::Body;
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Error, IntoResponse, Middleware, PathPattern, Request, Response, Result};
@@ -16,7 +16,7 @@ use poem::{Endpoint, Error, IntoResponse, Middleware, PathPattern, Request, Resp
 /// streams.
 ///
 /// At the edge, gates learn the peer's address from Poem, never from a header, and whom a middleware further
-/// out verified from a [`Verified`] in the request's extensions.
+/// out verified from a [`Verified`](greenlane_core::Verified) in the request's extensions.
 #[derive(Clone, Debug)]
 pub struct Inbound {
     greenlane: Greenlane,
@@ -39,16 +39,13 @@ impl Inbound {
 
     fn take_in(&self, request: &mut Request) -> InboundCall {
         let peer = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
-        let verified = request.data::<Verified>().cloned();
-        // Put back: the headers are borrowed with the whole request.
-        let uri = std::mem::take(request.uri_mut());
-        let mut arrived = Arrived::new(request.headers_mut(), &uri)
-            .peer(peer)
-            .listener(self.listener.as_deref())
-            .verified(verified.as_ref());
-        let inbound = self.greenlane.extract_from(&mut arrived);
-        *request.uri_mut() = uri;
-        inbound
+        let inbound = {
+            let seen = HttpRequest::new(request.headers(), request.uri(), request.extensions())
+                .peer_addr(peer)
+                .listener(self.listener.as_deref());
+            self.greenlane.decide(&seen)
+        };
+        inbound.apply(request.headers_mut())
     }
 }
 
@@ -79,11 +76,10 @@ impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
             inbound.answered(status.as_u16(), response.headers_mut());
             return Ok(response);
         }
-        let inner = async { self.inner.call(request).await.map(IntoResponse::into_response) };
-        let Some(scope) = inbound.scope().cloned() else {
-            return inner.await;
-        };
-        match scope.clone().run(inner).await {
+        let handler = async || self.inner.call(request).await.map(IntoResponse::into_response);
+        let (result, inbound) = inbound.run(handler).await;
+        let scope = inbound.scope().clone();
+        match result {
             Ok(mut response) => {
                 keep(&mut response, &scope);
                 inbound.answered(response.status().as_u16(), response.headers_mut());
@@ -137,6 +133,8 @@ pub(crate) mod tests {
     use poem::http::uri::Scheme;
     use poem::web::{LocalAddr, RemoteAddr};
     use poem::{EndpointExt, Route, get, handler, http};
+
+    use greenlane_core::Verified;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use greenlane_core::{Attempts, Destination, Greenlane, Lane, OutboundCall, Scope};
+use greenlane_core::{Attempts, Destination, Greenlane, Lane, OutboundCall};
 use http::Extensions;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
@@ -124,10 +124,10 @@ impl Outbound {
         loop {
             // Only the first callee is the peer; a redirect leads elsewhere.
             let peer = self.peer.as_deref().filter(|_| earlier.is_empty());
+            let call = self.greenlane.call(request.headers()).in_lane(lane.as_ref());
             let mut routed: Option<Box<dyn Routed>> = match (again.take(), &self.routes) {
                 (None, Some(routes)) => {
-                    let (lane, attempts) = (lane.as_ref(), attempts.as_ref());
-                    routes.route(lane, peer, attempts, attempt, &mut request)?
+                    routes.route(call.lane(), peer, attempts.as_ref(), attempt, &mut request)?
                 }
                 (again, _) => again,
             };
@@ -137,13 +137,16 @@ impl Outbound {
                 None => attempt.unwrap_or_else(|| attempts.as_ref().map_or(1, Attempts::start)),
             };
             attempt = Some(number);
-            // An empty map costs nothing.
-            let mut headers = std::mem::take(request.headers_mut());
-            let destination = Destination::host(request.url().host_str());
-            let destination = destination.peer(peer.or(service));
-            let destination = destination.attempt(number).lane(lane.as_ref());
-            let (call, before) = self.inject(&destination, &mut headers)?;
-            *request.headers_mut() = headers;
+            let disclosure = call.to(|| {
+                Destination::host(request.url().host_str()).peer(peer.or(service)).attempt(number)
+            });
+            let disclosure = disclosure.map_err(Error::middleware)?;
+            // A copy is made only where there may be something to send again.
+            let before = match self.routes.is_some() || disclosure.discloses() {
+                true => request.headers().clone(),
+                false => HeaderMap::new(),
+            };
+            let call = disclosure.apply(request.headers_mut());
             let keeps_host = routed.as_ref().is_some_and(|routed| routed.keeps_host());
             let routes = self.routes.as_ref();
             let watch = Watch::new(&self.greenlane, routes, &call, keeps_host, earlier);
@@ -179,23 +182,6 @@ impl Outbound {
             }
             *request.timeout_mut() = timeout.map(|all| all.saturating_sub(started.elapsed()));
         }
-    }
-
-    /// Tells the request what it needs to know; returns its headers as they were before, too.
-    fn inject(
-        &self,
-        destination: &Destination<'_>,
-        headers: &mut HeaderMap,
-    ) -> Result<(OutboundCall, HeaderMap)> {
-        // A copy is made only where there may be something to tell, or to send again.
-        let plain = self.routes.is_none() && Scope::current().is_none_or(|scope| scope.is_plain());
-        let mut before = if plain { HeaderMap::new() } else { headers.clone() };
-        let call = self.greenlane.inject(destination, headers).map_err(Error::middleware)?;
-        if plain && (call.told() || call.withheld()) {
-            // All there was to tell is the lane that the application set, and that is known.
-            before = headers.clone();
-        }
-        Ok((call, before))
     }
 
     /// A client without our policy follows redirects by itself: what it took along can't be taken

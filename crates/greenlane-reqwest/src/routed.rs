@@ -42,15 +42,14 @@ struct Table {
 impl Routes for Table {
     fn route(
         &self,
-        lane: Option<&Lane>,
+        lane: &Lane,
         peer: Option<&str>,
         attempts: Option<&Attempts>,
         attempt: Option<u32>,
         request: &mut Request,
     ) -> Result<Option<Box<dyn Routed>>> {
-        let lane = lane.cloned().unwrap_or_else(|| self.greenlane.lane_of(request.headers()));
         let url = request.url();
-        let call = Call::new(&lane, Some(url.scheme()), url.host_str(), url.port());
+        let call = Call::new(lane, Some(url.scheme()), url.host_str(), url.port());
         let call = call.peer(peer).attempts(attempts).attempt(attempt);
         match self.routing.plan(&self.greenlane, &call) {
             Plan::Send(sending) => {

@@ -10,11 +10,10 @@ use reqwest_middleware::Result;
 pub(crate) trait Routes: fmt::Debug + Send + Sync {
     /// Rewrites a request for where its route says; `None` where it goes where its URL says.
     ///
-    /// `lane` is that of an earlier sending, else the headers or the scope say it; and `attempt` the one that goes on after
-    /// a redirect.
+    /// `attempt` is the one that goes on after a redirect.
     fn route(
         &self,
-        lane: Option<&Lane>,
+        lane: &Lane,
         peer: Option<&str>,
         attempts: Option<&Attempts>,
         attempt: Option<u32>,

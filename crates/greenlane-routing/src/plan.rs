@@ -115,10 +115,10 @@ pub(crate) fn note(
     attempt: u32,
 ) {
     let destination = Destination::host(Some(address.host())).peer(call.peer.or(Some(service)));
-    let destination = destination.attempt(attempt).lane(Some(call.lane));
+    let destination = destination.attempt(attempt);
     // Nobody is called, so what is written goes nowhere. With a lane of its own the call is not lost.
     let mut nowhere: Vec<(String, Vec<u8>)> = Vec::new();
-    if let Ok(call) = greenlane.inject(&destination, &mut nowhere) {
-        call.failed();
+    if let Ok(noted) = greenlane.call(&nowhere).in_lane(Some(call.lane)).to(|| destination) {
+        noted.apply(&mut nowhere).failed();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenlane_core::{Arrived, Greenlane, InboundCall, Scope, Scoped, ScopedBody, Verified};
+use greenlane_core::{Greenlane, HttpRequest, InboundCall, Scope, Scoped, ScopedBody};
 use salvo_core::http::body::Body;
 use salvo_core::http::{ResBody, StatusCode};
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
@@ -14,7 +14,7 @@ use salvo_core::{Depot, FlowCtrl, Handler, Request, Response, async_trait};
 /// the handler behind it, and the response body while it streams.
 ///
 /// At the edge, gates learn the peer's address from Salvo, never from a header, and whom a hoop further out
-/// verified from a [`Verified`] in the request's extensions.
+/// verified from a [`Verified`](greenlane_core::Verified) in the request's extensions.
 #[derive(Clone, Debug)]
 pub struct Inbound {
     greenlane: Greenlane,
@@ -37,16 +37,13 @@ impl Inbound {
 
     fn take_in(&self, request: &mut Request) -> InboundCall {
         let peer = request.remote_addr().ip();
-        let verified = request.extensions().get::<Verified>().cloned();
-        // Put back: the headers are borrowed with the whole request.
-        let uri = std::mem::take(request.uri_mut());
-        let mut arrived = Arrived::new(request.headers_mut(), &uri)
-            .peer(peer)
-            .listener(self.listener.as_deref())
-            .verified(verified.as_ref());
-        let inbound = self.greenlane.extract_from(&mut arrived);
-        *request.uri_mut() = uri;
-        inbound
+        let inbound = {
+            let seen = HttpRequest::new(request.headers(), request.uri(), request.extensions())
+                .peer_addr(peer)
+                .listener(self.listener.as_deref());
+            self.greenlane.decide(&seen)
+        };
+        inbound.apply(request.headers_mut())
     }
 }
 
@@ -71,16 +68,19 @@ impl Handler for Inbound {
             response.render(rejection.message());
             // Where no route matched, an error's status alone stops nobody.
             ctrl.skip_rest();
-        } else if let Some(scope) = inbound.scope() {
-            scope.clone().run(ctrl.call_next(request, depot, response)).await;
-            response.body = keep(response.take_body(), scope);
+            answered(response, inbound);
         } else {
-            ctrl.call_next(request, depot, response).await;
+            let (_, inbound) = inbound.run(|| ctrl.call_next(request, depot, response)).await;
+            response.body = keep(response.take_body(), inbound.scope());
+            answered(response, inbound);
         }
-        // Also when the flow was ceased: the response leaves all the same.
-        let status = response.status_code.unwrap_or(StatusCode::OK).as_u16();
-        inbound.answered(status, response.headers_mut());
     }
+}
+
+/// Also when the flow was ceased: the response leaves all the same.
+fn answered(response: &mut Response, inbound: InboundCall) {
+    let status = response.status_code.unwrap_or(StatusCode::OK).as_u16();
+    inbound.answered(status, response.headers_mut());
 }
 
 /// A body in this scope, of the kind it was: hoops around this one tell them apart, to compress them
@@ -109,6 +109,8 @@ pub(crate) mod tests {
     use salvo_core::http::body::BytesFrame;
     use salvo_core::prelude::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use greenlane_core::Verified;
 
     use super::*;
 
@@ -224,7 +226,7 @@ pub(crate) mod tests {
         let boxed = Box::pin(StreamBody::new(lane().map_ok(|frame| frame.0)));
         for body in [ResBody::stream(lane()), ResBody::Boxed(boxed)] {
             let kind = std::mem::discriminant(&body);
-            let kept = keep(body, inbound.scope().unwrap());
+            let kept = keep(body, inbound.scope());
             assert_eq!(std::mem::discriminant(&kept), kind);
             assert_eq!(BodyExt::collect(kept).await.unwrap().to_bytes(), "release-42");
         }

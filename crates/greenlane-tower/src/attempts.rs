@@ -125,7 +125,7 @@ pub(crate) mod tests {
         let mut headers = http::HeaderMap::new();
         headers.insert("x-preview", http::HeaderValue::from_static("release-42"));
         let inbound = greenlane.extract(&mut headers);
-        let scope = inbound.scope().unwrap().clone();
+        let scope = inbound.scope().clone();
         let request = Request::get("http://fms-map/").body(()).unwrap();
         let client = AttemptsLayer.layer(hedge);
         scope.run(client.oneshot(request)).await.unwrap();
@@ -150,7 +150,7 @@ pub(crate) mod tests {
                 headers.insert("x-preview", http::HeaderValue::from_static(preview));
             }
             let inbound = greenlane.extract(&mut headers);
-            let call = inbound.scope().unwrap().run_sync(|| service.call(Request::new(())));
+            let call = inbound.scope().run_sync(|| service.call(Request::new(())));
             assert_eq!(call.into_inner(), Ok(counted));
         }
     }

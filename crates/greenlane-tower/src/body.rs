@@ -9,8 +9,8 @@ pub trait KeepScope<B> {
     /// The body that leaves.
     type Body;
 
-    /// The body of a handler that ran in this scope; `None` where it ran as it was.
-    fn keep(&self, body: B, scope: Option<&Scope>) -> Self::Body;
+    /// The body of a handler that ran in this scope.
+    fn keep(&self, body: B, scope: &Scope) -> Self::Body;
 
     /// The body of a request that the handler was not asked about.
     fn rejected(&self, rejection: Rejection) -> Self::Body;
@@ -23,9 +23,9 @@ pub struct ScopedBodies;
 impl<B: Body> KeepScope<B> for ScopedBodies {
     type Body = ScopedBody<B>;
 
-    fn keep(&self, body: B, scope: Option<&Scope>) -> Self::Body {
+    fn keep(&self, body: B, scope: &Scope) -> Self::Body {
         let at_hand = body.size_hint().exact().is_some();
-        ScopedBody::new(body, scope.filter(|scope| scope.holds_body(at_hand)))
+        ScopedBody::new(body, Some(scope).filter(|scope| scope.holds_body(at_hand)))
     }
 
     /// Empty: of a body of any type only that can be made. The trail tells the reason.

@@ -3,18 +3,15 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Arrival, Closing, Greenlane, InScope, InboundCall, Rejection, Verified};
-use http::uri::Authority;
-use http::{Extensions, HeaderMap, Request, Response, StatusCode};
+use greenlane_core::{Greenlane, HandlerFuture, HttpRequest, Name};
+use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{KeepScope, ScopedBodies};
-use crate::headers::WithHeaders;
 
 /// Takes the preview off each request, runs the service in its lane, and puts the trail on the
 /// response.
@@ -22,7 +19,7 @@ use crate::headers::WithHeaders;
 /// The scope covers the inner `call`, every poll and the drop of its future, and the response body
 /// while it streams. Readiness is passed through.
 ///
-/// Gates at the edge may ask whom a request is from. A [`Verified`] in its extensions is found by itself; where the
+/// Gates at the edge may ask whom a request is from. A [`Verified`](greenlane_core::Verified) in its extensions is found by itself; where the
 /// connection's address stands, each server has its own type for, so [`peer_from`](InboundLayer::peer_from) tells it:
 ///
 /// ```
@@ -70,7 +67,7 @@ impl<K> InboundLayer<K> {
 
     /// The name of the listener that this layer serves, for [`Gate::listener`](greenlane_core::Gate::listener).
     #[must_use]
-    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Self {
+    pub fn listener(mut self, name: impl Into<Name>) -> Self {
         self.connection.listener = Some(name.into());
         self
     }
@@ -80,30 +77,7 @@ impl<K> InboundLayer<K> {
 #[derive(Clone, Debug, Default)]
 struct Connection {
     peer: Option<fn(&Extensions) -> Option<IpAddr>>,
-    listener: Option<Arc<str>>,
-}
-
-/// Nothing is looked for before a gate asks.
-impl<B> Arrival for WithHeaders<'_, B, &Connection> {
-    fn authority(&self) -> Option<&str> {
-        self.request.uri().authority().map(Authority::as_str)
-    }
-
-    fn path(&self) -> Option<&str> {
-        Some(self.request.uri().path())
-    }
-
-    fn peer(&self) -> Option<IpAddr> {
-        self.and.peer.and_then(|peer| peer(self.request.extensions()))
-    }
-
-    fn listener(&self) -> Option<&str> {
-        self.and.listener.as_deref()
-    }
-
-    fn verified(&self) -> Option<&Verified> {
-        self.request.extensions().get()
-    }
+    listener: Option<Name>,
 }
 
 impl<S, K: Clone> Layer<S> for InboundLayer<K> {
@@ -131,76 +105,54 @@ where
 {
     type Response = Response<K::Body>;
     type Error = S::Error;
-    type Future = InboundFuture<S::Future, K>;
+    type Future = InboundFuture<S::Future, K, K::Body>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let bodies = self.bodies.clone();
-        let glance = match self.greenlane.extract_quietly(self.greenlane.glance(request.headers()))
-        {
-            // Some services do their work in `call`, others in the future: the scope is set for both.
-            Ok((scope, closing)) => {
-                let future = scope.run_made(|| self.inner.call(request));
-                return InboundFuture { future, end: End::Quiet(closing), bodies };
+        let inbound = {
+            let seen = HttpRequest::new(request.headers(), request.uri(), request.extensions())
+                .peer_from(self.connection.peer)
+                .listener(self.connection.listener.as_deref());
+            self.greenlane.decide(&seen)
+        };
+        let call = inbound.apply(request.headers_mut());
+        let state = match call.rejection() {
+            None => {
+                let (future, bodies) = (call.run(|| self.inner.call(request)), self.bodies.clone());
+                State::Handled { future, bodies }
             }
-            Err(glance) => glance,
+            Some(rejection) => {
+                let mut response = Response::new(self.bodies.rejected(rejection));
+                let status = StatusCode::from_u16(rejection.status());
+                *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+                call.answered(response.status().as_u16(), response.headers_mut());
+                State::Rejected { response: Some(response) }
+            }
         };
-        let mut arrived = WithHeaders { request: &mut request, and: &self.connection };
-        let mut inbound = self.greenlane.extract_glanced(glance, &mut arrived);
-        let future = match (inbound.rejection(), inbound.take_scope()) {
-            (Some(_), _) => InScope::ended(),
-            (None, Some(scope)) => scope.run_made(|| self.inner.call(request)),
-            (None, None) => InScope::as_it_is(self.inner.call(request)),
-        };
-        InboundFuture { future, end: End::Call(inbound), bodies }
+        InboundFuture { state }
     }
 }
 
 pin_project! {
     /// The future of [`Inbound`].
-    pub struct InboundFuture<F: Future, K = ScopedBodies> {
+    pub struct InboundFuture<F, K, B> {
         #[pin]
-        future: InScope<F>,
-        end: End,
-        bodies: K,
+        state: State<F, K, B>,
     }
 }
 
-/// What becomes of a request when it is answered.
-enum End {
-    Quiet(Closing),
-    Call(InboundCall),
-    Over,
-}
-
-impl End {
-    #[inline]
-    fn rejection(&self) -> Option<Rejection> {
-        match self {
-            Self::Quiet(_) | Self::Over => None,
-            Self::Call(inbound) => inbound.rejection(),
-        }
-    }
-
-    #[inline]
-    fn answered<B>(&mut self, response: &mut Response<B>) {
-        match self {
-            Self::Quiet(closing) => closing.answered(response.headers_mut()),
-            _ => self.told(response.status().as_u16(), response.headers_mut()),
-        }
-    }
-
-    fn told(&mut self, status: u16, headers: &mut HeaderMap) {
-        if let Self::Call(inbound) = std::mem::replace(self, Self::Over) {
-            inbound.answered(status, headers);
-        }
+pin_project! {
+    #[project = StateProj]
+    enum State<F, K, B> {
+        Handled { #[pin] future: HandlerFuture<F>, bodies: K },
+        Rejected { response: Option<Response<B>> },
     }
 }
 
-impl<F, K, B, E> Future for InboundFuture<F, K>
+impl<F, K, B, E> Future for InboundFuture<F, K, K::Body>
 where
     F: Future<Output = Result<Response<B>, E>>,
     K: KeepScope<B>,
@@ -208,30 +160,24 @@ where
     type Output = Result<Response<K::Body>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        match this.future.as_mut().poll(cx) {
-            // What is rejected has no future to wait for.
-            Poll::Pending => match this.end.rejection() {
-                None => Poll::Pending,
-                Some(rejection) => {
-                    let mut response = Response::new(this.bodies.rejected(rejection));
-                    let status = StatusCode::from_u16(rejection.status());
-                    *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-                    this.end.answered(&mut response);
-                    Poll::Ready(Ok(response))
-                }
-            },
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(mut response)) => {
-                this.end.answered(&mut response);
-                let scope = this.future.as_ref().get_ref().scope();
-                Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, scope))))
+        match self.project().state.project() {
+            StateProj::Handled { future, bodies } => {
+                let (result, call) = ready!(future.poll(cx));
+                Poll::Ready(result.map(|response| {
+                    let mut response = response.map(|body| bodies.keep(body, call.scope()));
+                    call.answered(response.status().as_u16(), response.headers_mut());
+                    response
+                }))
+            }
+            // Polled again after it was ready, a future may do anything but answer.
+            StateProj::Rejected { response } => {
+                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
             }
         }
     }
 }
 
-impl<F: Future, K> std::fmt::Debug for InboundFuture<F, K> {
+impl<F, K, B> std::fmt::Debug for InboundFuture<F, K, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("InboundFuture")
     }
@@ -245,6 +191,8 @@ mod tests {
 
     use greenlane_core::{Gate, HandOff, Lane, Scope};
     use tower::ServiceExt;
+
+    use greenlane_core::Verified;
 
     use super::*;
 
@@ -358,7 +306,7 @@ mod tests {
             })
         };
         let inner = layer.layer(tells());
-        let seen = Arc::new(std::sync::Mutex::new(String::new()));
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
         let noted = seen.clone();
         let outer = layer.layer(tower::service_fn(move |request: Request<()>| {
             let (mut inner, noted) = (inner.clone(), noted.clone());

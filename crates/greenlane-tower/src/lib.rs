@@ -31,7 +31,6 @@
 mod attempts;
 mod body;
 mod hand_off;
-mod headers;
 mod inbound;
 mod outbound;
 #[cfg(feature = "routing")]

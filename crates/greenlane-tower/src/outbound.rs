@@ -4,17 +4,15 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Attempts, Departure, Destination, Greenlane, OutboundCall, Unscoped};
-use http::{Extensions, HeaderMap, Request, Response, Uri};
+use greenlane_core::{Attempts, Destination, Greenlane, Name, OutboundCall, Unscoped};
+use http::{Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::hand_off::HandedOff;
-use crate::headers::WithHeaders;
 
 /// Any error, as tower's own layers return it. An inner `BoxError` stays the same box.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -26,83 +24,63 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// no request's scope (else [`HandOffLayer`](crate::HandOffLayer) helps). With [`AttemptsLayer`](crate::AttemptsLayer) outside the retry, attempts are
 /// told apart in the trail.
 #[derive(Clone, Debug)]
-pub struct OutboundLayer(pub(crate) Arc<Settings>);
-
-/// Behind one pointer: clients are cloned for each call.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub struct OutboundLayer {
     pub(crate) greenlane: Greenlane,
-    pub(crate) peer: Option<Arc<str>>,
-    pub(crate) host: Option<Arc<str>>,
+    pub(crate) peer: Option<Name>,
+    pub(crate) host: Option<Name>,
 }
 
 impl OutboundLayer {
     /// A layer for a client whose callees are named by their hosts.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self(Arc::new(Settings { greenlane: greenlane.clone(), peer: None, host: None }))
+        Self { greenlane: greenlane.clone(), peer: None, host: None }
     }
 
     /// The callee's name in the trail, in place of its host. Where redirects are followed outside this
     /// layer, it also names whom they lead to.
     #[must_use]
-    pub fn peer(mut self, name: impl Into<Arc<str>>) -> Self {
-        Arc::make_mut(&mut self.0).peer = Some(name.into());
+    pub fn peer(mut self, name: impl Into<Name>) -> Self {
+        self.peer = Some(name.into());
         self
     }
 
     /// The host that is called where requests name none, as tonic's don't: egress decides on it. Where
     /// a request names its host, that counts.
     #[must_use]
-    pub fn host(mut self, host: impl Into<Arc<str>>) -> Self {
-        Arc::make_mut(&mut self.0).host = Some(host.into());
+    pub fn host(mut self, host: impl Into<Name>) -> Self {
+        self.host = Some(host.into());
         self
     }
 
     /// Puts the lane on a request.
     #[inline]
     fn tell<B>(&self, request: &mut Request<B>) -> Result<OutboundCall, Unscoped> {
-        // Nearly every call: whom it is for, and what came along with it, need not be looked for.
-        if request.extensions().is_empty()
-            && let Some(call) = self.0.greenlane.inject_nothing(request.headers())
-        {
-            return Ok(call);
-        }
-        if request.extensions().is_empty() {
-            return self.0.greenlane.inject_into(&mut WithHeaders { request, and: self });
-        }
-        let mut headers = std::mem::take(request.headers_mut());
-        let mut extensions = std::mem::take(request.extensions_mut());
-        let attempt = extensions.get::<Attempts>().map_or(1, Attempts::start);
-        let call = self.tell_in(&mut headers, request.uri(), &mut extensions, None, attempt);
-        (*request.headers_mut(), *request.extensions_mut()) = (headers, extensions);
-        call
+        let handed_off = request.extensions_mut().remove::<HandedOff>();
+        let lane = in_scope(handed_off, || self.greenlane.call(request.headers()));
+        let disclosure = lane.to(|| {
+            let attempt = request.extensions().get::<Attempts>().map_or(1, Attempts::start);
+            self.destination(request.uri(), None).attempt(attempt)
+        })?;
+        Ok(disclosure.apply(request.headers_mut()))
     }
 
-    /// Puts the lane on the headers of a request. The callee is called `service` in the trail, where there is no peer.
-    pub(crate) fn tell_in(
-        &self,
-        headers: &mut HeaderMap,
-        uri: &Uri,
-        extensions: &mut Extensions,
-        service: Option<&str>,
-        attempt: u32,
-    ) -> Result<OutboundCall, Unscoped> {
-        let host = host_of(uri).or(self.0.host.as_deref());
-        let peer = self.0.peer.as_deref().or(service);
-        let destination = Destination::host(host).peer(peer).attempt(attempt);
-        let mut inject = || self.0.greenlane.inject(&destination, headers);
-        match extensions.remove::<HandedOff>() {
-            Some(HandedOff(envelope)) => envelope.run_sync(|()| inject()),
-            None => inject(),
-        }
+    /// Whom a call to this URL is for. The callee is called `service` in the trail, where there is no peer.
+    pub(crate) fn destination<'a>(
+        &'a self,
+        uri: &'a Uri,
+        service: Option<&'a str>,
+    ) -> Destination<'a> {
+        let host = host_of(uri).or(self.host.as_deref());
+        Destination::host(host).peer(self.peer.as_deref().or(service))
     }
 }
 
-/// A call that nothing came along with.
-impl<B> Departure for WithHeaders<'_, B, &OutboundLayer> {
-    fn destination(&self) -> Destination<'_> {
-        let host = host_of(self.request.uri()).or(self.and.0.host.as_deref());
-        Destination::host(host).peer(self.and.0.peer.as_deref())
+/// In the scope in which the request was handed off, where it was.
+#[inline]
+pub(crate) fn in_scope<R>(handed_off: Option<HandedOff>, run: impl FnOnce() -> R) -> R {
+    match handed_off {
+        Some(HandedOff(envelope)) => envelope.run_sync(|()| run()),
+        None => run(),
     }
 }
 
@@ -233,9 +211,9 @@ mod tests {
 
     fn in_preview() -> Scope {
         let greenlane = Greenlane::inside("fms-api").build().unwrap();
-        let mut headers = HeaderMap::new();
+        let mut headers = http::HeaderMap::new();
         headers.insert("x-preview", http::HeaderValue::from_static("release-42"));
-        greenlane.extract(&mut headers).scope().unwrap().clone()
+        greenlane.extract(&mut headers).scope().clone()
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ mod towards;
 
 use std::task::{Context, Poll};
 
-use greenlane_core::{Attempts, Envelope, OutboundCall, Unscoped};
+use greenlane_core::{Attempts, CallLane, Envelope, OutboundCall, Unscoped};
 use greenlane_routing::{Call, KeptBody, Plan, Routing, Sending};
 use http::header::HOST;
 use http::request::Parts;
@@ -21,7 +21,7 @@ use future::{Again, State};
 pub use towards::Towards;
 
 use crate::hand_off::HandedOff;
-use crate::outbound::{BoxError, OutboundLayer, Settings};
+use crate::outbound::{BoxError, OutboundLayer, in_scope};
 
 /// An [`OutboundLayer`] that also sends each call where its route says: [`OutboundLayer::routes`].
 ///
@@ -87,38 +87,50 @@ impl RoutedLayer {
         self
     }
 
-    fn plan(&self, parts: &Parts) -> Plan {
-        let Settings { greenlane, peer, host } = &*self.outbound.0;
-        let (lane, uri) = (greenlane.lane_of(&parts.headers), &parts.uri);
+    fn plan(&self, lane: &CallLane, parts: &Parts) -> Plan {
+        let OutboundLayer { greenlane, peer, host } = &self.outbound;
+        let uri = &parts.uri;
         let host = uri.host().or(host.as_deref());
-        let call = Call::new(&lane, uri.scheme_str(), host, uri.port_u16())
+        let call = Call::new(lane.lane(), uri.scheme_str(), host, uri.port_u16())
             .peer(peer.as_deref())
             .attempts(parts.extensions.get());
         self.routing.plan(greenlane, &call)
     }
 
+    /// The lane of a call, in the scope in which the request was handed off, where it was.
+    fn lane(&self, parts: &mut Parts) -> CallLane {
+        let handed_off = parts.extensions.remove::<HandedOff>();
+        in_scope(handed_off, || self.outbound.greenlane.call(&parts.headers))
+    }
+
     fn tell_only(
         &self,
+        lane: CallLane,
         parts: &mut Parts,
         service: Option<&str>,
         attempt: u32,
     ) -> Result<OutboundCall, Unscoped> {
-        let Parts { headers, uri, extensions, .. } = parts;
-        self.outbound.tell_in(headers, uri, extensions, service, attempt)
+        let destination = || self.outbound.destination(&parts.uri, service).attempt(attempt);
+        Ok(lane.to(destination)?.apply(&mut parts.headers))
     }
 
     /// Rewrites a request for where it goes now, and tells it what it needs to know.
-    fn tell(&self, parts: &mut Parts, sending: &Sending) -> Result<OutboundCall, BoxError> {
+    fn tell(
+        &self,
+        lane: CallLane,
+        parts: &mut Parts,
+        sending: &Sending,
+    ) -> Result<OutboundCall, BoxError> {
         let there = sending.address().at(&parts.uri)?;
         let asked = std::mem::replace(&mut parts.uri, there).into_parts().authority;
-        let asked = || asked.or_else(|| self.outbound.0.host.as_deref()?.parse::<Authority>().ok());
+        let asked = || asked.or_else(|| self.outbound.host.as_deref()?.parse::<Authority>().ok());
         let origin = sending.keeps_host().then(asked).flatten();
         let http2 = parts.version == Version::HTTP_2;
         if let Some(origin) = origin.as_ref().filter(|_| !http2) {
             keep_host(parts, origin);
         }
         Towards::new(origin.filter(|_| http2), sending.is_made()).put(&mut parts.extensions);
-        Ok(self.tell_only(parts, Some(sending.service()), sending.attempt())?)
+        Ok(self.tell_only(lane, parts, Some(sending.service()), sending.attempt())?)
     }
 }
 
@@ -165,13 +177,21 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        match in_scope(&parts, || self.layer.plan(&parts)) {
-            Plan::Send(sending) => self.send(parts, body, sending),
+        // The routing puts attempts into the trail that nobody makes, and the call may be sent again elsewhere.
+        let handed_off = parts.extensions.get::<HandedOff>().cloned();
+        let (lane, plan) = in_scope(handed_off, || {
+            let lane = self.layer.outbound.greenlane.call(&parts.headers);
+            let plan = self.layer.plan(&lane, &parts);
+            (lane, plan)
+        });
+        match plan {
+            Plan::Send(sending) => self.send(lane, parts, body, sending),
             Plan::Fail(error) => RoutedFuture::of(State::failed(error)),
             // Where its URL says.
             _ => {
+                parts.extensions.remove::<HandedOff>();
                 let attempt = parts.extensions.get::<Attempts>().map_or(1, Attempts::start);
-                let told = self.layer.tell_only(&mut parts, None, attempt);
+                let told = self.layer.tell_only(lane, &mut parts, None, attempt);
                 RoutedFuture::of(match told {
                     Ok(call) => State::called(&mut self.inner, parts, KeptBody::plain(body), call),
                     Err(error) => State::failed(error),
@@ -182,7 +202,13 @@ where
 }
 
 impl<S> Routed<S> {
-    fn send<B>(&mut self, mut parts: Parts, body: B, sending: Sending) -> RoutedFuture<S, B>
+    fn send<B>(
+        &mut self,
+        lane: CallLane,
+        mut parts: Parts,
+        body: B,
+        sending: Sending,
+    ) -> RoutedFuture<S, B>
     where
         S: Service<Request<KeptBody<B>>> + Clone,
     {
@@ -195,21 +221,14 @@ impl<S> Routed<S> {
         } else {
             (KeptBody::plain(body), None)
         };
-        match self.layer.tell(&mut parts, &sending) {
+        parts.extensions.remove::<HandedOff>();
+        match self.layer.tell(lane, &mut parts, &sending) {
             Ok(call) => {
                 let state = State::called(&mut self.inner, parts, body, call);
                 RoutedFuture::routed(state, sending, again, self.layer.unreached)
             }
             Err(error) => RoutedFuture::of(State::failed(error)),
         }
-    }
-}
-
-/// In the scope in which the request was handed off, where it was.
-fn in_scope<R>(parts: &Parts, run: impl FnOnce() -> R) -> R {
-    match parts.extensions.get::<HandedOff>() {
-        Some(HandedOff(envelope)) => envelope.clone().run_sync(|()| run()),
-        None => run(),
     }
 }
 

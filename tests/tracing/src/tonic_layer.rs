@@ -146,7 +146,7 @@ async fn an_instrumented_client_tells_whom_it_may() {
             let span = info_span!("handler");
             call(client, HeaderMap::new()).instrument(span).await
         };
-        inbound.scope().unwrap().clone().run(work.with_context(cx)).await;
+        inbound.scope().clone().run(work.with_context(cx)).await;
         let seen = api.seen.lock().unwrap();
         let line = seen.get("baggage").map(|line| line.to_str().unwrap());
         assert_eq!(line, Some(baggage.unwrap_or("user=7")), "{host}");

@@ -85,7 +85,7 @@ const TOLD: &str = "release-42, preview=release-42";
 fn requests_of_every_kind_are_told_where_egress_allows() {
     let (client, callee) = client(false);
     let inbound = in_preview();
-    let scope = inbound.scope().unwrap();
+    let scope = inbound.scope();
     for (host, expected) in [("fms-map", TOLD), ("maps.example", "nothing, nothing")] {
         let url = format!("http://{host}/");
         let frozen = client.get(&url).insert_header(("accept", "text/html")).freeze().unwrap();
@@ -110,7 +110,7 @@ fn what_the_application_sets_on_one_sending_is_the_lane_of_that_call() {
     let inbound = in_preview();
     let frozen = client.get("http://fms-map/").insert_header(("x-preview", "shared"));
     let frozen = frozen.freeze().unwrap();
-    inbound.scope().unwrap().run_sync(|| {
+    inbound.scope().run_sync(|| {
         now(frozen.extra_header(("x-preview", "own")).send()).unwrap();
         now(frozen.send()).unwrap();
     });
@@ -121,7 +121,7 @@ fn what_the_application_sets_on_one_sending_is_the_lane_of_that_call() {
 fn the_lane_is_that_of_where_send_is_called_wherever_it_is_polled() {
     let (client, callee) = client(false);
     let inbound = in_preview();
-    let call = inbound.scope().unwrap().run_sync(|| client.get("http://fms-map/").send());
+    let call = inbound.scope().run_sync(|| client.get("http://fms-map/").send());
     let response = now(call).unwrap();
     assert_eq!(callee.told(), [TOLD]);
     assert!(!response.headers().contains_key("x-preview-trail"));

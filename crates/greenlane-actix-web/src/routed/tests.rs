@@ -118,7 +118,7 @@ async fn ask(
     call: impl FnOnce() -> SendClientRequest,
 ) -> (Result<String, SendRequestError>, String) {
     let inbound = inbound(preview);
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     let answer = async {
         let mut response = call().await?;
         let body = response.body().await.unwrap().to_vec();
@@ -303,7 +303,7 @@ fn the_host_header_is_the_addresss_or_the_urls_or_the_applications() {
             // Which is no WebSocket, and answers; awc sets `Host` for these itself.
             let inbound = inbound("");
             let socket = async { client.ws("ws://fms-map:8080/live").connect().await.is_err() };
-            assert!(inbound.scope().unwrap().clone().run(socket).await);
+            assert!(inbound.scope().clone().run(socket).await);
             let arrived = active.arrived();
             assert_eq!((arrived[0].line.as_str(), arrived[0].host.clone()), ("GET /live", seen));
         }

@@ -1,6 +1,6 @@
 //! Where a request says who sent it, and how that goes no further.
 
-use super::arrival::Arrival;
+use super::request::InboundRequest;
 use crate::baggage::{is_token, trim};
 use crate::carrier::{COOKIE, HeaderName, HeaderSink};
 use crate::error::ConfigError;
@@ -101,7 +101,7 @@ impl Credential {
 }
 
 /// The value of a cookie, also where several agree.
-pub(super) fn cookie<'a>(request: &'a dyn Arrival, name: &str) -> Option<&'a [u8]> {
+pub(super) fn cookie<'a>(request: &'a dyn InboundRequest, name: &str) -> Option<&'a [u8]> {
     let (mut value, mut differ) = (None::<&[u8]>, false);
     request.visit(&COOKIE, &mut |line| {
         for pair in line.split(|b| *b == b';') {
@@ -146,15 +146,15 @@ fn split(pair: &[u8]) -> (&[u8], &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::arrival::OnlyHeaders;
+    use crate::admission::request::OnlyHeaders;
     use crate::carrier::test_headers::headers;
 
     #[test]
     fn a_cookie_is_found_on_any_line_and_must_be_one() {
         let value = |lines: &[&str], name: &str| {
             let lines: Vec<_> = lines.iter().map(|line| ("cookie", *line)).collect();
-            let mut headers = headers(&lines);
-            let request = OnlyHeaders(&mut headers);
+            let headers = headers(&lines);
+            let request = OnlyHeaders(&headers);
             cookie(&request, name).map(|value| String::from_utf8_lossy(value).into_owned())
         };
         let found = |text: &str| Some(text.to_owned());

@@ -3,12 +3,14 @@
 use super::credential::Credential;
 use super::entry::Entry;
 use super::gate::Gate;
+use super::request::InboundRequest;
 use super::rule::Shows;
 use super::sources::Sources;
 use crate::carrier::{HeaderName, HeaderSink};
-use crate::egress::Warned;
+use crate::counters::Counters;
 use crate::error::ConfigError;
 use crate::preview::Preview;
+use crate::warned::Warned;
 use crate::wire::Wires;
 
 /// Strangers reach it: what they put on the wire is taken off, and only gates let a request into a preview.
@@ -46,16 +48,20 @@ impl Edge {
     }
 
     /// The preview that the first gate which opens lets into, and whether the trail is shown.
-    pub(super) fn let_in(&self, entry: &Entry<'_>) -> Option<(Preview, bool)> {
+    pub(super) fn let_in(
+        &self,
+        request: &dyn InboundRequest,
+        wanted: Option<&Preview>,
+        named: Option<&Preview>,
+        counters: &Counters,
+    ) -> Option<(Preview, bool)> {
+        let (trusted, warned) = (&self.trusted, &self.warned);
+        let entry = Entry { request, wanted, named, trusted, warned, counters };
         self.gates.iter().find_map(|gate| {
-            let preview = gate.let_in(entry)?;
+            let preview = gate.let_in(&entry)?;
             tracing::debug!(?gate, %preview, "greenlane: let in");
             Some((preview, gate.shows() == Shows::Yes))
         })
-    }
-
-    pub(super) fn trusted(&self) -> &Sources {
-        &self.trusted
     }
 
     /// Takes off what goes no further, on requests and on calls: credentials, and what others could take for ours.
@@ -75,26 +81,6 @@ impl Edge {
     /// Whether an option of `Connection` names the header of a credential.
     pub(crate) fn is_credential(&self, option: &str) -> bool {
         self.credentials.iter().any(|credential| credential.is_header(option))
-    }
-
-    /// Once.
-    pub(super) fn warn_of_unknown_peer(&self) {
-        if self.warned.first("peer") {
-            tracing::warn!(
-                "greenlane: a gate asks for the address at the other end of the connection, and the inbound does not \
-                 know it, so the gate stays closed; on tower and axum tell the layer where to find it, with `.peer_from(…)`"
-            );
-        }
-    }
-
-    /// Once.
-    pub(super) fn warn_of_unnamed_proxy(&self) {
-        if self.warned.first("proxy") {
-            tracing::warn!(
-                "greenlane: a gate asks for the source address of a request that was forwarded by a proxy which nobody \
-                 named, so the gate stays closed; name the proxies in front of this edge with `.trusted_proxies([…])`"
-            );
-        }
     }
 
     /// The cookies that go no further.

@@ -3,35 +3,27 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::arrival::{Arrival, Verified};
 use super::credential;
-use super::edge::Edge;
-use super::sources;
+use super::request::{InboundRequest, Verified};
+use super::sources::{self, Sources};
 use crate::baggage::trim;
 use crate::carrier::{FORWARDED, HOST, HeaderName, X_FORWARDED_FOR};
 use crate::counters::{Counter, Counters};
 use crate::preview::Preview;
+use crate::warned::Warned;
 
 /// A request at the edge, as a gate sees it.
 pub struct Entry<'a> {
-    request: &'a dyn Arrival,
-    wanted: Option<&'a Preview>,
-    named: Option<&'a Preview>,
-    edge: &'a Edge,
-    counters: &'a Counters,
+    pub(super) request: &'a dyn InboundRequest,
+    pub(super) wanted: Option<&'a Preview>,
+    pub(super) named: Option<&'a Preview>,
+    /// Proxies whose word about the connections in front of them counts.
+    pub(super) trusted: &'a Sources,
+    pub(super) warned: &'a Warned,
+    pub(super) counters: &'a Counters,
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn new(
-        request: &'a dyn Arrival,
-        wanted: Option<&'a Preview>,
-        named: Option<&'a Preview>,
-        edge: &'a Edge,
-        counters: &'a Counters,
-    ) -> Self {
-        Self { request, wanted, named, edge, counters }
-    }
-
     /// The preview that the request's wires name, if they name a valid one. Nobody vouches for it.
     pub fn wanted(&self) -> Option<&'a Preview> {
         self.wanted
@@ -80,9 +72,9 @@ impl<'a> Entry<'a> {
     /// The address at the other end of the connection, where the adapter knows it: behind a load balancer, that of the
     /// load balancer.
     pub fn peer(&self) -> Option<IpAddr> {
-        let peer = self.request.peer();
+        let peer = self.request.peer_addr();
         if peer.is_none() {
-            self.edge.warn_of_unknown_peer();
+            self.warn_of_unknown_peer();
         }
         peer.map(|peer| peer.to_canonical())
     }
@@ -95,14 +87,14 @@ impl<'a> Entry<'a> {
     /// it asks, or something stands there that is no address. And where a peer that nobody named as a proxy says that it
     /// is one: then the peer is not who asks.
     pub fn client(&self) -> Option<IpAddr> {
-        let trusted = self.edge.trusted();
+        let trusted = self.trusted;
         let client = self.peer().and_then(|peer| {
             if trusted.contain(peer) {
                 return sources::client(self.request, trusted);
             }
             let proxied = self.request.has(&X_FORWARDED_FOR) || self.request.has(&FORWARDED);
             if proxied {
-                self.edge.warn_of_unnamed_proxy();
+                self.warn_of_unnamed_proxy();
             }
             (!proxied).then_some(peer)
         });
@@ -112,7 +104,7 @@ impl<'a> Entry<'a> {
 
     /// Whether one of the trusted proxies sent it, so that what it says of the connection in front of it holds.
     pub(crate) fn is_forwarded(&self) -> bool {
-        self.peer().is_some_and(|peer| self.edge.trusted().contain(peer))
+        self.peer().is_some_and(|peer| self.trusted.contain(peer))
     }
 
     /// The name of the listener that it came in by, where the inbound was given one.
@@ -123,6 +115,26 @@ impl<'a> Entry<'a> {
     /// Whom the application found it to be from.
     pub fn verified(&self) -> Option<&'a Verified> {
         self.request.verified()
+    }
+
+    /// Logged once.
+    fn warn_of_unknown_peer(&self) {
+        if self.warned.first("peer") {
+            tracing::warn!(
+                "greenlane: a gate asks for the address at the other end of the connection, and the inbound does not \
+                 know it, so the gate stays closed; on tower and axum tell the layer where to find it, with `.peer_from(…)`"
+            );
+        }
+    }
+
+    /// Logged once.
+    fn warn_of_unnamed_proxy(&self) {
+        if self.warned.first("proxy") {
+            tracing::warn!(
+                "greenlane: a gate asks for the source address of a request that was forwarded by a proxy which nobody \
+                 named, so the gate stays closed; name the proxies in front of this edge with `.trusted_proxies([…])`"
+            );
+        }
     }
 
     #[cfg(feature = "token")]

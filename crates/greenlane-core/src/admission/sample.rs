@@ -186,7 +186,7 @@ mod tests {
             let greenlane = Greenlane::edge("console", [gate]).build().unwrap();
             let ask = |lines: &[(&str, &str)]| {
                 let inbound = greenlane.extract(&mut headers(lines));
-                let lane = inbound.scope().unwrap().lane().to_string();
+                let lane = inbound.scope().lane().to_string();
                 let mut response = headers(&[]);
                 inbound.answered(200, &mut response);
                 assert!(!response.contains_key("x-preview-trail"), "{lines:?}");

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-use super::arrival::Arrival;
+use super::request::InboundRequest;
 use crate::baggage::trim;
 use crate::carrier::X_FORWARDED_FOR;
 use crate::error::ConfigError;
@@ -62,7 +62,7 @@ impl Sources {
 ///
 /// Nothing where there is none: a proxy that was made to leave its own entry out (`Connection: x-forwarded-for`)
 /// must not be taken for the one who asks.
-pub(super) fn client(request: &dyn Arrival, trusted: &Sources) -> Option<IpAddr> {
+pub(super) fn client(request: &dyn InboundRequest, trusted: &Sources) -> Option<IpAddr> {
     let mut lines: Vec<&[u8]> = Vec::new();
     request.visit(&X_FORWARDED_FOR, &mut |line| lines.push(line));
     let mut nearest = None;
@@ -88,13 +88,13 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admission::arrival::OnlyHeaders;
+    use crate::admission::request::OnlyHeaders;
     use crate::carrier::test_headers::headers;
 
     fn client_of(lines: &[&str]) -> Option<String> {
         let lines: Vec<_> = lines.iter().map(|line| ("x-forwarded-for", *line)).collect();
         let trusted = Sources::new("trusted_proxies", ["10.0.0.0/8", "fd00::/8"]).unwrap();
-        let client = client(&OnlyHeaders(&mut headers(&lines)), &trusted);
+        let client = client(&OnlyHeaders(&headers(&lines)), &trusted);
         client.map(|address| address.to_string())
     }
 

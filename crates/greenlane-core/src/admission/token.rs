@@ -15,8 +15,8 @@ use super::rule::{Opening, Rule, Shows, broken};
 use super::sources::Sources;
 use super::verified::Users;
 use crate::counters::Counter;
-use crate::egress::Warned;
 use crate::error::ConfigError;
+use crate::warned::Warned;
 
 /// Which tokens open a gate, for [`Gate::token`].
 ///

@@ -117,6 +117,18 @@ impl HeaderValue {
         Some(Self { bytes: value.into() })
     }
 
+    /// A value that is known when compiling. Copying it counts nothing.
+    #[cfg(feature = "http")]
+    pub(crate) fn from_static(value: &'static str) -> Option<Self> {
+        Some(Self { http: http::HeaderValue::from_static(value) })
+    }
+
+    /// A value that is known when compiling.
+    #[cfg(not(feature = "http"))]
+    pub(crate) fn from_static(value: &'static str) -> Option<Self> {
+        Self::new(value.as_bytes())
+    }
+
     /// The value.
     #[cfg(feature = "http")]
     pub fn as_bytes(&self) -> &[u8] {

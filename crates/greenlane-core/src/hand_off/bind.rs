@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use super::InScope;
-use crate::lane::Scope;
+use super::run::InScope;
+use crate::scope::Scope;
 
 /// A function that takes the lane along to wherever it is called: a thread, rayon, a callback.
 ///

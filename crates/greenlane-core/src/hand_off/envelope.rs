@@ -3,8 +3,9 @@
 use std::fmt;
 use std::future::Future;
 
-use super::InScope;
-use crate::lane::{Lane, Scope};
+use super::run::InScope;
+use crate::lane::Lane;
+use crate::scope::Scope;
 
 /// An item with the scope in which it was sealed: for channels, delay queues and whatever else hands
 /// items to another task of this process.

@@ -220,7 +220,7 @@ fn call(greenlane: &Greenlane, host: &str) -> Vec<(String, Vec<u8>)> {
 async fn another_lane_inside_a_request_keeps_what_rides_along_and_its_trail() {
     let greenlane = Greenlane::inside("fms-api").carry("x-tenant-id").build().unwrap();
     let inbound = asked(&greenlane);
-    let request = inbound.scope().unwrap().clone();
+    let request = inbound.scope().clone();
     let sent = request
         .run(async {
             let other = Lane::from("release-7".parse::<Preview>().unwrap());
@@ -247,7 +247,7 @@ async fn work_that_outlives_its_request_is_in_its_lane_and_counted_as_late() {
     let greenlane = Greenlane::inside("fms-api").build().unwrap();
     let inbound = asked(&greenlane);
     let (answered, wait) = oneshot::channel::<()>();
-    let task = inbound.scope().unwrap().run_sync(|| {
+    let task = inbound.scope().run_sync(|| {
         let greenlane = greenlane.clone();
         spawn(async move {
             _ = wait.await;

@@ -1,158 +1,113 @@
-//! The server side of a service.
+//! The server side of a service: a request is decided on, and then changed.
 
 mod answer;
-mod enter;
-mod glance;
+mod call;
+mod decision;
+mod handler;
+mod rejection;
 
-use answer::Answer;
-pub use glance::{Closing, Glance};
+pub use call::InboundCall;
+use decision::Decision;
+pub use handler::HandlerFuture;
+pub use rejection::Rejection;
 
-use super::rejection::Rejection;
-use crate::admission::{Admitted, Arrival, OnlyHeaders};
-use crate::carrier::{HeaderSink, HeaderSource};
-use crate::companion;
-use crate::config::Greenlane;
-use crate::counters::Counter;
-use crate::lane::Scope;
-use crate::observer::Watch;
-use crate::preview::Preview;
-use crate::trail::TRAIL;
-use crate::wire::{Reading, keep_from_connection};
+use crate::admission::{InboundRequest, OnlyHeaders};
+use crate::bridge;
+use crate::carrier::HeaderSink;
+use crate::handle::Greenlane;
+use crate::scope::{CachedPreview, Found, Kind, Scope};
+use crate::wire::Look;
 
-/// A request that was taken in, until its response head leaves.
-///
-/// The adapter runs the handler in [`scope`](InboundCall::scope), and the response body too, and calls
-/// [`answered`](InboundCall::answered) with the response's headers.
+/// What was decided on a request: its lane, and what its headers lose.
 #[derive(Debug)]
 #[must_use]
-pub struct InboundCall {
-    scope: Option<Scope>,
-    answer: Answer,
-    rejection: Option<Rejection>,
-    watch: Option<Watch>,
+pub struct Inbound(Decided);
+
+#[derive(Debug)]
+enum Decided {
+    /// The request stays as it is, and its handler runs in this scope.
+    Unchanged(Scope),
+    Changed(Decision),
 }
 
 impl Greenlane {
-    /// Takes in a request, or a broker's message, of which nothing is known but its headers: what
-    /// [`extract_from`](Greenlane::extract_from) does where gates ask for nothing else.
+    /// Takes in a request, or a broker's message, of which nothing is known but its headers:
+    /// [`decide`](Greenlane::decide) and [`apply`](Inbound::apply) in one.
     pub fn extract<H: HeaderSink>(&self, headers: &mut H) -> InboundCall {
-        self.extract_from(&mut OnlyHeaders(headers))
+        let inbound = self.decide(&OnlyHeaders(headers));
+        inbound.apply(headers)
     }
 
-    /// Takes a request in: reads the wires, decides who may enter, and takes off the headers what
-    /// must not be handed on.
-    pub fn extract_from<A: Arrival>(&self, request: &mut A) -> InboundCall {
-        self.extract_glanced(self.glance(request), request)
+    /// Decides on a request: reads its wires and asks who may enter. Nothing is changed yet.
+    #[inline]
+    pub fn decide<R: InboundRequest>(&self, request: &R) -> Inbound {
+        match self.shortcut(request) {
+            Some(scope) => Inbound(Decided::Unchanged(scope)),
+            None => self.decide_closely(request),
+        }
     }
 
-    pub(super) fn extract_closely<A: Arrival>(&self, request: &mut A) -> InboundCall {
-        let inner = &*self.0;
-        if !inner.enabled {
+    #[inline(never)]
+    pub(super) fn decide_closely<R: InboundRequest>(&self, request: &R) -> Inbound {
+        if !self.0.enabled {
             // A scope all the same: the request is no loss, and extractors work.
-            return InboundCall::plain(Some(self.nothing_scope(false)));
+            return Inbound(Decided::Unchanged(self.active_scope(false)));
         }
-        let mut seen = inner.wires.read(request);
-        let named = self.named(&seen.reading, request);
-        if let (Some(named), false) = (&named, inner.admission.is_edge()) {
-            seen.reading = Reading::Preview(named.clone());
+        Inbound(Decided::Changed(Decision::of(self, request)))
+    }
+
+    /// The scope of a request on which nothing has to be decided, as nearly all: it says nothing of a preview, or names
+    /// one that was admitted before, and the settings ask for nothing more.
+    #[inline]
+    fn shortcut<R: InboundRequest>(&self, request: &R) -> Option<Scope> {
+        let may = self.0.shortcut;
+        if !(may.active || may.preview) || self.is_around() {
+            return None;
         }
-        if self.is_nested(&seen.reading) {
-            // The outer one decided. What is here besides, no gate was asked about.
-            let stripped = inner.admission.is_edge() && self.strip(request);
-            inner.counters.add(Counter::Stripped, stripped.into());
-            return InboundCall::plain(None);
-        }
-        seen.count(&inner.counters);
-        let conflict = seen.conflict;
-        let admitted =
-            inner.admission.decide(seen.reading, named.as_ref(), request, &inner.counters);
-        let refused = matches!(admitted, Admitted::Refused(_));
-        inner.counters.add(Counter::Refused, refused.into());
-        let mut barred = conflict || refused;
-        if inner.admission.is_edge() || refused {
-            let stripped = self.strip(request);
-            if stripped && matches!(admitted, Admitted::Active) {
-                inner.counters.add(Counter::Stripped, 1);
+        let find = |name: &[u8]| CachedPreview::find(self, name).map(Found);
+        match self.0.wires.look(request, find) {
+            Look::Nothing if may.active && !self.is_named() => Some(self.active_scope(false)),
+            Look::Preview(Found(preview)) if may.preview => {
+                Some(decision::scope_of(preview, request))
             }
-            barred |= stripped;
-        } else if inner.hide_wires {
-            inner.wires.strip(request, &inner.counters);
+            _ => None,
         }
-        self.enter(admitted, barred, request)
     }
 
-    /// Takes everything of ours off a request; at the edge also what proves who may enter, and what others
-    /// could take for ours. Says whether there was something that names a preview.
-    fn strip(&self, request: &mut impl HeaderSink) -> bool {
-        let inner = &*self.0;
-        let stripped = inner.wires.strip(request, &inner.counters);
-        let Some(edge) = inner.admission.edge() else {
-            return stripped;
-        };
-        keep_from_connection(request, |option| {
-            let ours = inner.wires.are_named_by(option) || edge.is_credential(option);
-            ours || option.eq_ignore_ascii_case(TRAIL.as_str())
-        });
-        stripped | edge.take_off(request)
+    #[inline]
+    fn active_scope(&self, barred: bool) -> Scope {
+        Scope(Kind::Active { greenlane: self.clone(), barred })
     }
 
-    /// The preview that the application named by code, where nothing on the request could be what it was
-    /// copied from: a tracer that read the request's baggage before us may be laxer than we are.
-    fn named(&self, reading: &Reading, headers: &impl HeaderSource) -> Option<Preview> {
-        // The look at all baggage comes last: nearly no request needs it.
-        let silent =
-            *reading == Reading::Absent && companion::is_there() && !self.0.wires.hinted(headers);
-        silent.then(|| companion::named(self)).flatten()
+    /// Whether the application named a preview by code.
+    #[inline]
+    fn is_named(&self) -> bool {
+        bridge::is_there() && bridge::named(self).is_some()
     }
 
-    /// Two inbounds of the same handle around one handler are one. A request that a handler makes
-    /// of the same service in process, in another lane, is one of its own.
-    fn is_nested(&self, reading: &Reading) -> bool {
-        Scope::look(|scope| {
-            let Some(scope) = scope.filter(|scope| scope.handle() == Some(self.0.number)) else {
-                return false;
-            };
-            let same_lane = match reading {
-                Reading::Absent => true,
-                Reading::Preview(preview) => scope.lane().preview() == Some(preview),
-                Reading::Bad(_) => false,
-            };
-            same_lane || self.0.admission.is_edge()
-        })
+    /// Whether an inbound of the same handle is around already.
+    #[inline]
+    fn is_around(&self) -> bool {
+        Scope::look(|scope| scope.is_some_and(|scope| scope.is_of(self)))
     }
 }
 
-impl InboundCall {
-    /// Nothing is to be said about it.
+impl Inbound {
+    /// Takes off the headers what must not be handed on, and opens the request's scope.
     #[inline]
-    fn plain(scope: Option<Scope>) -> Self {
-        Self { scope, answer: Answer::Nothing, rejection: None, watch: None }
-    }
-
-    /// The scope to run the handler in; `None` where it runs as it is, because an inbound of the same
-    /// handle is around already.
-    #[inline]
-    pub fn scope(&self) -> Option<&Scope> {
-        self.scope.as_ref()
-    }
-
-    /// The [`scope`](InboundCall::scope), for an adapter that keeps it itself from now on.
-    #[inline]
-    pub fn take_scope(&mut self) -> Option<Scope> {
-        self.scope.take()
-    }
-
-    /// Set when the request is to be answered without asking the handler.
-    #[inline]
-    pub fn rejection(&self) -> Option<Rejection> {
-        self.rejection
-    }
-
-    /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it.
-    pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
-        if let Some(watch) = &mut self.watch {
-            watch.see(status, headers);
+    pub fn apply<H: HeaderSink>(self, headers: &mut H) -> InboundCall {
+        match self.0 {
+            Decided::Unchanged(scope) => InboundCall::new(scope, None),
+            Decided::Changed(decision) => decision.apply(headers),
         }
-        self.answer.put(headers);
+    }
+
+    /// The request's scope, where nothing had to be decided.
+    #[cfg(test)]
+    pub(super) fn unchanged(&self) -> Option<&Scope> {
+        match &self.0 {
+            Decided::Unchanged(scope) => Some(scope),
+            Decided::Changed(_) => None,
+        }
     }
 }

@@ -1,7 +1,7 @@
 mod copies;
 mod edges;
-mod glance;
 mod kept;
+mod shortcut;
 mod trails;
 
 use http::{HeaderMap, HeaderValue};
@@ -9,7 +9,9 @@ use logged::logged;
 
 use super::*;
 use crate::carrier::test_headers::headers;
-use crate::{Builder, Gate, Greenlane, HeaderName, Preview, Role, Scope, Served, Trail, Wire};
+use crate::{
+    Builder, Gate, Greenlane, HeaderName, Lane, Preview, Role, Scope, Served, Trail, Wire,
+};
 
 fn inside() -> Builder {
     Greenlane::inside("fms-api").role(Role::Active)
@@ -29,7 +31,7 @@ fn handed_on(
 ) -> HeaderMap {
     let inbound = greenlane.extract(&mut headers(request));
     let mut call = headers(own);
-    inbound.scope().unwrap().run_sync(|| inject(greenlane, host, &mut call).failed());
+    inbound.scope().run_sync(|| inject(greenlane, host, &mut call).failed());
     call
 }
 
@@ -45,7 +47,7 @@ fn response(
 ) -> HeaderMap {
     let inbound = greenlane.extract(&mut headers(request));
     let mut response = HeaderMap::new();
-    inbound.scope().unwrap().run_sync(|| calls(&mut response));
+    inbound.scope().run_sync(|| calls(&mut response));
     inbound.answered(200, &mut response);
     response
 }
@@ -116,7 +118,7 @@ fn a_host_that_is_not_known_is_refused_and_a_peers_name_vouches_for_nobody() {
     for host in [None, Some("8.8.8.8")] {
         let mut call = HeaderMap::new();
         let to = Destination::host(host).peer(Some("fms-map"));
-        inbound.scope().unwrap().run_sync(|| drop(greenlane.inject(&to, &mut call)));
+        inbound.scope().run_sync(|| drop(greenlane.inject(&to, &mut call)));
         assert!(call.is_empty(), "{host:?}");
     }
 }
@@ -153,7 +155,7 @@ fn an_adapter_that_follows_redirects_learns_what_it_must_keep_back() {
     let greenlane = inside().carry("x-tenant-id").build().unwrap();
     let learn = |request: &[(&str, &str)], host: &str| {
         let inbound = greenlane.extract(&mut headers(request));
-        let scope = inbound.scope().unwrap();
+        let scope = inbound.scope();
         let call = scope.run_sync(|| inject(&greenlane, host, &mut HeaderMap::new()));
         (call.told(), call.withheld(), scope.is_plain())
     };
@@ -258,7 +260,7 @@ fn malformed_is_dropped_counted_shown_and_goes_on_in_the_active_lane() {
     ] {
         let mut map = headers(&[&request[..], &[("baggage", "preview=x,b=1")]].concat());
         let inbound = greenlane.extract(&mut map);
-        assert!(inbound.scope().unwrap().lane().is_active() && inbound.rejection().is_none());
+        assert!(inbound.scope().lane().is_active() && inbound.rejection().is_none());
         assert_eq!(map, headers(&[("baggage", "b=1")]), "a proxying handler must not copy it");
         let mut response = HeaderMap::new();
         inbound.answered(200, &mut response);
@@ -288,7 +290,7 @@ fn the_edge_strips_strangers_and_answers_them_without_a_trail() {
         headers(&[WANTED, ("x-preview", "b c"), ("baggage", "preview=x,okteto-divert=y,b=1")]);
     let inbound = greenlane.extract(&mut map);
     assert_eq!(map, headers(&[("baggage", "b=1")]));
-    assert!(inbound.scope().unwrap().lane().is_active());
+    assert!(inbound.scope().lane().is_active());
     let mut response = headers(&[("x-preview-trail", "fms-api;served=active")]);
     inbound.answered(200, &mut response);
     assert!(response.is_empty(), "{response:?}");
@@ -316,7 +318,7 @@ fn a_gate_lets_a_tester_in_and_shows_the_trail() {
     // Gates decide in order; those from code stand behind those from elsewhere.
     let greenlane = Greenlane::edge("console", [never]).gates([own, last]).build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[]));
-    assert_eq!(inbound.scope().unwrap().lane().to_string(), "fallback");
+    assert_eq!(inbound.scope().lane().to_string(), "fallback");
 }
 
 #[test]
@@ -337,17 +339,26 @@ fn responses_in_a_preview_lane_are_kept_from_caches() {
 fn nested_inbounds_of_one_handle_are_one() {
     let (greenlane, other) = (inside().build().unwrap(), inside().build().unwrap());
     let outer = greenlane.extract(&mut headers(&[WANTED]));
-    outer.scope().unwrap().run_sync(|| {
+    outer.scope().run_sync(|| {
         let conflict = [WANTED, ("baggage", "preview=other")];
-        assert!(greenlane.extract(&mut headers(&conflict)).scope().is_none());
+        for lines in [&conflict[..], &[WANTED], &[]] {
+            let nested = greenlane.extract(&mut headers(lines));
+            let call = || inject(&greenlane, "fms-map", &mut HeaderMap::new()).failed();
+            nested.scope().run_sync(call);
+            let mut response = HeaderMap::new();
+            nested.answered(200, &mut response);
+            assert!(response.is_empty(), "the outer one answers");
+        }
         assert_eq!(greenlane.counts().conflicts(), 0, "the outer one counts");
-        assert!(greenlane.extract(&mut headers(&[WANTED])).scope().is_none());
-        assert!(greenlane.extract(&mut headers(&[])).scope().is_none());
         let elsewhere = greenlane.extract(&mut headers(&[("x-preview", "other")]));
-        assert_eq!(elsewhere.scope().unwrap().lane().to_string(), "other");
+        assert_eq!(elsewhere.scope().lane().to_string(), "other");
         // Another service in the same process: what its request says holds, never a stale value.
-        assert!(other.extract(&mut headers(&[])).scope().unwrap().lane().is_active());
+        assert!(other.extract(&mut headers(&[])).scope().lane().is_active());
     });
+    let mut response = HeaderMap::new();
+    outer.answered(200, &mut response);
+    let calls = "fms-api;served=active;role=active, fms-map;d=1;served=failed;n=3";
+    assert_eq!(trail(&response).unwrap(), calls, "what runs in a nested one is the outer one's");
 }
 
 #[test]
@@ -379,7 +390,7 @@ fn disabled_passes_everything_through() {
     let before = headers(&[WANTED, ("x-preview", "b c"), ("baggage", "preview=x,,")]);
     let mut map = before.clone();
     let inbound = greenlane.extract(&mut map);
-    assert!(inbound.scope().unwrap().lane().is_active() && map == before);
+    assert!(inbound.scope().lane().is_active() && map == before);
     let mut response = headers(&[("x-preview-trail", "a;served=active")]);
     inbound.answered(200, &mut response);
     assert_eq!(response.len(), 1);
@@ -407,7 +418,7 @@ fn no_preview_and_nothing_to_carry_allocates_nothing() {
     let to = Destination::host(Some("fms-map")).peer(Some("fms-map"));
     let measured = allocation_counter::measure(|| {
         let inbound = greenlane.extract(&mut request);
-        inbound.scope().unwrap().run_sync(|| {
+        inbound.scope().run_sync(|| {
             greenlane.inject(&to, &mut call).unwrap().answered(200, &mut answer);
         });
         inbound.answered(200, &mut answer);
@@ -427,7 +438,7 @@ proptest::proptest! {
         let greenlane = inside().carry("x-tenant-id").carry_baggage().wires(Wire::signadot());
         let greenlane = greenlane.build().unwrap();
         let inbound = greenlane.extract(&mut map_of(&request));
-        let scope = inbound.scope().unwrap().clone();
+        let scope = inbound.scope().clone();
         let mut call = map_of(&own);
         let mut answer = map_of(&[(0, trail.into_bytes())]);
         scope.run_sync(|| {

@@ -9,13 +9,41 @@ use sfv::visitor::{
 };
 use sfv::{BareItemFromInput, KeyRef, Parser};
 
-use super::{Hop, MAX_BYTES, MAX_HOPS, Served, Trail};
-use crate::error::TrailError;
-use crate::identity::Role;
+use super::hop::Hop;
 use crate::preview::Preview;
+use crate::role::Role;
+use crate::verdict::Served;
+
+/// At most so many hops, after folding.
+pub(super) const MAX_HOPS: usize = 64;
+/// At most so many bytes: nginx's default buffers answer 502 near 4 KiB of response head.
+pub(super) const MAX_BYTES: usize = 2048;
 
 /// Stands behind the last hop of a trail that was cut: an item without a verdict.
 const TRUNCATED: &str = "truncated";
+
+/// A trail header that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrailError {
+    /// Longer than a trail may be.
+    #[error("the trail has {0} bytes, at most {max} are read", max = MAX_BYTES)]
+    TooLong(usize),
+    /// More hops than a trail may have.
+    #[error("the trail has more than {max} hops", max = MAX_HOPS)]
+    TooManyHops,
+    /// No list of items by RFC 9651.
+    #[error("the trail is no RFC 9651 list: {0}")]
+    NotAList(String),
+    /// The hop at this index is none.
+    #[error("hop {index} of the trail: {problem}")]
+    BadHop {
+        /// The hop's place in the list, from 0.
+        index: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
 
 pub(super) fn render(hops: &[Hop], truncated: &mut bool) -> Option<String> {
     let room = MAX_BYTES - ", ".len() - TRUNCATED.len();
@@ -118,7 +146,8 @@ fn string(string: &str, text: &mut String) -> Option<()> {
     fits.then_some(())
 }
 
-pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {
+/// The hops, and whether the trail was cut.
+pub(super) fn parse(value: &[u8]) -> Result<(Vec<Hop>, bool), TrailError> {
     if value.len() > MAX_BYTES {
         return Err(TrailError::TooLong(value.len()));
     }
@@ -127,13 +156,14 @@ pub(super) fn parse(value: &[u8]) -> Result<Trail, TrailError> {
         .parse_list_with_visitor(&mut items)
         .map_err(|error| TrailError::NotAList(error.to_string()))?;
     items.complete();
-    items.problem.map_or(Ok(items.trail), Err)
+    items.problem.map_or(Ok((items.hops, items.truncated)), Err)
 }
 
 /// A list's items as they are parsed: those that are hops, and the first problem.
 #[derive(Default)]
 struct Items {
-    trail: Trail,
+    hops: Vec<Hop>,
+    truncated: bool,
     /// How many are complete.
     complete: usize,
     item: Option<Item>,
@@ -162,27 +192,27 @@ impl Items {
     }
 
     fn add(&mut self, item: Item) -> Result<(), TrailError> {
-        let (trail, index) = (&mut self.trail, self.complete);
+        let index = self.complete;
         let bad = |problem| TrailError::BadHop { index, problem };
-        if trail.truncated {
+        if self.truncated {
             return Err(bad("it stands behind the mark of a cut"));
         }
         let Some(mut hop) = item.hop else {
             return Err(bad("it is neither Token nor String"));
         };
         if item.served.is_none() && &*hop.service == TRUNCATED {
-            trail.truncated = true;
+            self.truncated = true;
             return Ok(());
         }
         hop.served = item.served.ok_or_else(|| bad("it has no `served`"))?;
-        let deepest = trail.hops.last().map_or(0, |above| above.depth.saturating_add(1));
+        let deepest = self.hops.last().map_or(0, |above| above.depth.saturating_add(1));
         if item.bad_depth || hop.depth > deepest {
             return Err(bad("its depth does not follow from the hop before"));
         }
-        if trail.hops.len() >= MAX_HOPS {
+        if self.hops.len() >= MAX_HOPS {
             return Err(TrailError::TooManyHops);
         }
-        trail.hops.push(hop);
+        self.hops.push(hop);
         Ok(())
     }
 }

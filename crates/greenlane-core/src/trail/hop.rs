@@ -1,76 +1,11 @@
 //! One answer to "who served?".
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::identity::{Identity, Role};
+use crate::identity::Identity;
 use crate::preview::Preview;
-
-macro_rules! served {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
-        /// What one hop says of the preview that was wanted.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum Served { $($(#[$doc])* $variant,)* }
-
-        impl Served {
-            /// The word that stands in the trail.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-
-            pub(crate) fn from_token(token: &str) -> Self {
-                match token { $($text => Self::$variant,)* _ => Self::Unknown }
-            }
-        }
-    };
-}
-
-served! {
-    /// The instance serves the wanted preview.
-    Preview = "preview",
-    /// The instance serves it, and its role is active.
-    Promoted = "promoted",
-    /// The instance's role is active, and it does not serve the preview.
-    Active = "active",
-    /// The instance's role is preview, and it serves another one.
-    Mismatch = "mismatch",
-    /// The instance's role is not known, and it serves another preview.
-    Other = "other",
-    /// The instance's role is preview, and what it serves is not set.
-    Unverified = "unverified",
-    /// Neither the instance's role nor what it serves is known.
-    Unknown = "unknown",
-    /// The callee was told, and the answer has no trail: it is foreign, or somebody dropped it.
-    Opaque = "opaque",
-    /// 502, 503 or 504 without a trail: a load balancer had nobody to ask.
-    Unavailable = "unavailable",
-    /// No answer.
-    Failed = "failed",
-    /// The caller dropped the call before it was answered.
-    Cancelled = "cancelled",
-    /// Egress kept the preview back.
-    Withheld = "withheld",
-    /// Not answered when the response head left.
-    Pending = "pending",
-    /// Admission or validation kept the preview out; the reason tells more.
-    Refused = "refused",
-}
-
-impl fmt::Display for Served {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What RFC 9651 can't hold in a String must not cost the rest of the trail.
-pub(crate) fn printable(name: &str) -> Arc<str> {
-    if name.bytes().all(|b| matches!(b, b' '..=b'~')) {
-        return name.into();
-    }
-    let shown = name.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' });
-    shown.collect::<String>().into()
-}
+use crate::role::Role;
+use crate::verdict::Served;
 
 /// One answer to "who served?": an instance's own, or a caller's about a call without a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,15 +39,6 @@ impl Hop {
         }
     }
 
-    /// A call that is not answered yet.
-    pub(crate) fn of_attempt(
-        peer: impl Into<Arc<str>>,
-        attempt: u32,
-        wanted: Option<Preview>,
-    ) -> Self {
-        Self { attempt, wanted, ..Self::of_call(peer, Served::Pending) }
-    }
-
     /// An instance's own verdict.
     pub(crate) fn of_instance(identity: &Identity, served: Served) -> Self {
         Self {
@@ -120,10 +46,6 @@ impl Hop {
             role: identity.role(),
             ..Self::of_call(identity.service.clone(), served)
         }
-    }
-
-    pub(crate) fn serves(self, served: Served) -> Self {
-        Self { served, ..self }
     }
 
     pub(crate) fn role_is(self, role: Option<Role>) -> Self {

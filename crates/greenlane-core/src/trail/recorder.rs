@@ -2,14 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Hop, Made, Served, Trail};
-use crate::identity::Role;
+use super::{Hop, ReadTrail, Trail};
+use crate::preview::Preview;
+use crate::verdict::Served;
 
 /// A request remembers so many calls and hops, so that neither a loop nor a hostile callee can
 /// fill the memory. More than a trail shows, since equal neighbours fold.
 const MAX_CALLS: usize = 256;
 const MAX_STORED_HOPS: usize = 512;
 
+/// The calls of one request. Its lock is the request's own.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder(Mutex<Calls>);
 
@@ -22,26 +24,34 @@ struct Calls {
     closed: bool,
 }
 
+/// A call that was not answered yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    /// The callee's name.
+    pub(crate) name: Arc<str>,
+    pub(crate) attempt: u32,
+    /// The preview of this call, where it is not the request's.
+    pub(crate) wanted: Option<Preview>,
+}
+
+impl Pending {
+    /// The hop of this call, by the caller's verdict.
+    pub(crate) fn hop(self, served: Served) -> Hop {
+        let Self { name, attempt, wanted } = self;
+        Hop { attempt, wanted, ..Hop::of_call(name, served) }
+    }
+}
+
 /// What is known of a call.
 #[derive(Debug)]
 pub(crate) enum Call {
-    Pending(Hop),
+    Pending(Pending),
     /// The caller's verdict.
-    Settled(Hop),
-    /// What the callee said.
-    Answered(Arc<Trail>),
-}
-
-impl From<Hop> for Call {
-    fn from(hop: Hop) -> Self {
-        Self::Settled(hop)
-    }
-}
-
-impl From<Arc<Trail>> for Call {
-    fn from(trail: Arc<Trail>) -> Self {
-        Self::Answered(trail)
-    }
+    Settled(Box<Hop>),
+    /// The callee's trail, as it came.
+    Answered(Arc<ReadTrail>),
+    /// The callee's trail, with something that the caller alone knows.
+    Completed(Trail),
 }
 
 /// A call's place in the order in which calls started.
@@ -63,8 +73,7 @@ impl Recorder {
     /// # Errors
     ///
     /// When there is none; with the call.
-    pub(crate) fn start(&self, pending: Hop) -> Result<Slot, (Full, Hop)> {
-        debug_assert_eq!(pending.served, Served::Pending);
+    pub(crate) fn start(&self, pending: Pending) -> Result<Slot, (Full, Pending)> {
         let mut calls = self.calls();
         if calls.closed {
             return Err((Full::Late, pending));
@@ -78,26 +87,30 @@ impl Recorder {
     }
 
     /// The call as it started; `None` once it is settled.
-    pub(crate) fn pending(&self, slot: Slot) -> Option<Hop> {
+    pub(crate) fn pending(&self, slot: Slot) -> Option<Pending> {
         match self.calls().slots.get(slot.0) {
-            Some(Call::Pending(hop)) => Some(hop.clone()),
+            Some(Call::Pending(pending)) => Some(pending.clone()),
             _ => None,
         }
     }
 
     /// What became of the call. Too late for the header once it has left, and then of no effect.
-    pub(crate) fn settle(&self, slot: Slot, outcome: impl Into<Call>) {
-        let mut outcome = outcome.into();
+    pub(crate) fn settle(&self, slot: Slot, mut outcome: Call) {
         let mut calls = self.calls();
         if calls.closed {
             return;
         }
         let room = MAX_STORED_HOPS.saturating_sub(calls.stored).max(1);
+        if let Call::Answered(read) = &outcome
+            && read.trail.hops.len() > room
+        {
+            outcome = Call::Completed(read.trail.clone());
+        }
         calls.stored += match &mut outcome {
             Call::Pending(_) | Call::Settled(_) => 1,
-            Call::Answered(trail) => {
+            Call::Answered(read) => read.trail.hops.len(),
+            Call::Completed(trail) => {
                 if trail.hops.len() > room {
-                    let trail = Arc::make_mut(trail);
                     trail.hops.truncate(room);
                     trail.truncated = true;
                 }
@@ -109,43 +122,34 @@ impl Recorder {
         }
     }
 
-    /// The response head leaves now. By what its trail may be found again.
-    pub(crate) fn close(&self, served: Served, role: Option<Role>) -> Option<Made> {
+    /// The response head leaves now: looks at all calls, in the order in which they started.
+    pub(crate) fn close<R>(&self, look: impl FnOnce(&[Call]) -> R) -> R {
         let mut calls = self.calls();
         calls.closed = true;
-        let answered = calls.slots.iter().map(|call| match call {
-            Call::Answered(trail) => Some(trail),
-            Call::Pending(_) | Call::Settled(_) => None,
-        });
-        Made::of(served, role, answered)
+        look(&calls.slots)
     }
 
-    /// What calls were answered.
-    pub(crate) fn answered(&self) -> Vec<Arc<Trail>> {
-        let calls = self.calls();
-        let answered = calls.slots.iter().filter_map(|call| match call {
-            Call::Answered(trail) => Some(trail.clone()),
-            Call::Pending(_) | Call::Settled(_) => None,
-        });
-        answered.collect()
-    }
-
-    /// All calls in the order in which they started, for the response head that leaves now: behind what is there,
-    /// and so much deeper. Those that are pending stay known, since they will be logged.
+    /// All calls in the order in which they started, for the response head that leaves now: behind the hops that are
+    /// there, and so much deeper. Those that are pending stay known, since they will be logged.
     pub(crate) fn close_into(&self, trail: &mut Trail, deeper: u8) {
         let mut calls = self.calls();
         calls.closed = true;
         trail.truncated |= calls.missing;
-        for call in &mut calls.slots {
-            match call {
-                Call::Pending(hop) | Call::Settled(hop) => {
-                    trail.hops.push(hop.clone().below(deeper));
+        for call in &calls.slots {
+            let theirs = match call {
+                Call::Pending(pending) => {
+                    trail.hops.push(pending.clone().hop(Served::Pending).below(deeper));
+                    continue;
                 }
-                Call::Answered(answered) => {
-                    trail.hops.extend(answered.hops.iter().map(|hop| hop.clone().below(deeper)));
-                    trail.truncated |= answered.truncated;
+                Call::Settled(hop) => {
+                    trail.hops.push((**hop).clone().below(deeper));
+                    continue;
                 }
-            }
+                Call::Answered(read) => &read.trail,
+                Call::Completed(trail) => trail,
+            };
+            trail.hops.extend(theirs.hops.iter().map(|hop| hop.clone().below(deeper)));
+            trail.truncated |= theirs.truncated;
         }
     }
 

@@ -1,49 +1,73 @@
 //! Trails as they leave, which most answers to one question have alike.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::{Hop, Served, Trail};
+use super::{Call, Hop, ReadTrail};
+use crate::cache::{self, Cache, mix};
 use crate::carrier::HeaderValue;
-use crate::identity::Role;
+use crate::role::Role;
+use crate::verdict::Served;
 
 /// An answer's trail, and what it was made of.
 #[derive(Debug)]
 pub(crate) struct Rendered {
     pub(crate) value: HeaderValue,
     /// This instance's hop, where it is shown.
-    pub(crate) own: Option<Hop>,
-    /// What its calls were answered. As long as they are held, nothing else is at their addresses.
-    pub(crate) _answered: Vec<Arc<Trail>>,
+    pub(crate) hop: Option<Hop>,
+    own: Own,
+    answered: Vec<Arc<ReadTrail>>,
 }
 
-/// What tells rendered trails apart: this instance's verdict and role, and what its calls were answered.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Made([[u8; size_of::<usize>()]; Made::MAX_CALLS + 1]);
+/// What an instance adds to a trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// Tells instances of one process apart.
+    pub(crate) handle: usize,
+    pub(crate) served: Served,
+    pub(crate) role: Option<Role>,
+}
 
-impl Made {
+thread_local! {
+    static RENDERED: RefCell<Cache<Arc<Rendered>, 8>> = const { Cache::new() };
+}
+
+impl Rendered {
     /// A request with more calls is rendered each time.
-    const MAX_CALLS: usize = 7;
+    const MAX_CALLS: usize = 16;
 
-    /// `None` where it is not to be found again: there are too many calls, or one was answered with what nobody else holds.
-    pub(crate) fn of<'t>(
-        served: Served,
-        role: Option<Role>,
-        answered: impl Iterator<Item = Option<&'t Arc<Trail>>>,
-    ) -> Option<Self> {
-        let mut words = [[0; size_of::<usize>()]; Self::MAX_CALLS + 1];
-        let [own, calls @ ..] = &mut words;
-        let role = role.map_or(0, |role| role as usize + 1);
-        *own = (served as usize | role << 8).to_be_bytes();
-        // From the end, where what is kept is told apart first.
-        let mut places = calls.iter_mut().rev();
-        for trail in answered {
-            let trail = trail.filter(|trail| Arc::strong_count(trail) > 1)?;
-            *places.next()? = (Arc::as_ptr(trail) as usize).to_be_bytes();
-        }
-        Some(Self(words))
+    /// The trail that was rendered of the same before. Calls are the same where they were answered with the same text.
+    pub(crate) fn find(own: Own, calls: &[Call]) -> Option<Arc<Self>> {
+        let alike = |rendered: &Arc<Self>| {
+            let pairs = rendered.answered.iter().zip(calls);
+            rendered.own == own
+                && rendered.answered.len() == calls.len()
+                && pairs.clone().all(
+                    |(known, call)| matches!(call, Call::Answered(read) if read.is_alike(known)),
+                )
+        };
+        cache::find(&RENDERED, hash(own, calls)?, alike)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.0.as_flattened()
+    /// Keeps a trail for the next answer that is made of the same.
+    pub(crate) fn keep(own: Own, calls: &[Call], value: HeaderValue, hop: Option<Hop>) {
+        let Some(hash) = hash(own, calls) else { return };
+        let answered = calls.iter().filter_map(|call| match call {
+            Call::Answered(read) => Some(read.clone()),
+            Call::Pending(_) | Call::Settled(_) | Call::Completed(_) => None,
+        });
+        let answered = answered.collect();
+        cache::keep(&RENDERED, hash, Arc::new(Self { value, hop, own, answered }));
     }
+}
+
+/// `None` for calls that no other request has alike.
+fn hash(own: Own, calls: &[Call]) -> Option<u64> {
+    let role = own.role.map_or(0, |role| role as u64 + 1);
+    let mut hash = mix(own.handle as u64, own.served as u64 | role << 8);
+    for call in calls {
+        let Call::Answered(read) = call else { return None };
+        hash = mix(hash, read.hash);
+    }
+    (calls.len() <= Rendered::MAX_CALLS).then_some(hash)
 }

@@ -1,6 +1,6 @@
 //! What is as good as a wire to others, and how others are made to drop one.
 
-use super::Wires;
+use super::wires::Wires;
 use crate::baggage::trim;
 use crate::carrier::{CONNECTION, HeaderName, HeaderSink};
 

@@ -1,16 +1,14 @@
 //! All of a handle's wires: read, written and stripped together.
 
-use std::sync::Arc;
-
-use super::known::{Known, Line};
-use super::{Kind, Seen, Wire, entries};
+use super::reading::Seen;
+use super::values::{Line, WireValues};
+use super::{Kind, Wire, entries};
 use crate::baggage::{self, Spliced, members, resembles, trim};
 use crate::carrier::{
     BAGGAGE, CONNECTION, HeaderName, HeaderNames, HeaderSink, HeaderSource, TRACESTATE,
 };
 use crate::counters::{Counter, Counters};
 use crate::error::ConfigError;
-use crate::memo::Memo;
 use crate::preview::Preview;
 
 /// All configured wires, in the order in which they decide.
@@ -23,8 +21,8 @@ pub(crate) struct Wires {
     watched: HeaderNames,
     /// What stands on each of them.
     pub(super) lines: Vec<Line>,
-    /// Previews that were let in.
-    pub(super) known: Memo<Arc<Known>>,
+    /// How a line of baggage begins that we wrote.
+    pub(super) first_member: Box<[u8]>,
 }
 
 impl Wires {
@@ -60,7 +58,13 @@ impl Wires {
         }
         let watched = headers.iter().cloned().chain([CONNECTION.clone()]).collect();
         let (headers, watched) = (HeaderNames::of(headers), HeaderNames::of(watched));
-        Self { all, headers, watched, lines, known: Memo::default() }
+        let key = all.iter().find_map(|wire| match &wire.0 {
+            Kind::Baggage(key) => Some(format!("{key}=").into_bytes()),
+            Kind::Header(_) | Kind::Tracestate(_) => None,
+        });
+        // Without a key there is no such line, and an empty value stands on none.
+        let first_member = key.unwrap_or_else(|| b"=".to_vec()).into();
+        Self { all, headers, watched, lines, first_member }
     }
 
     /// Whether this is a header that a lane is read from or written to.
@@ -100,47 +104,47 @@ impl Wires {
 
     /// What a request that comes in says.
     pub(crate) fn read(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
-        Seen::of(self.all.iter(), headers, &self.known)
+        Seen::of(self.all.iter(), headers)
     }
 
     /// What a call that goes out says. What is read only is not looked at: tracers copy it from the
     /// request that came in.
     pub(crate) fn read_call(&self, headers: &(impl HeaderSource + ?Sized)) -> Seen {
-        Seen::of(self.all.iter().filter(|wire| wire.is_written()), headers, &self.known)
+        Seen::of(self.all.iter().filter(|wire| wire.is_written()), headers)
     }
 
-    /// [`write`](Wires::write), for a call that has no line and nothing to hand on besides.
-    pub(crate) fn write_known(&self, known: &Known, headers: &mut impl HeaderSink) {
-        for (name, line) in self.headers.iter().zip(&self.lines) {
-            match line {
-                Line::Name => headers.set_value(name, &known.value),
-                Line::Baggage => headers.set_value(name, &known.line),
-                Line::Other => {}
-            }
-        }
-    }
-
-    /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it.
+    /// Writes the preview on every wire, one line each, and hands `carried` baggage on behind it. `values` are the
+    /// preview's, where they are at hand.
     pub(crate) fn write(
         &self,
         preview: Option<&Preview>,
+        values: Option<&WireValues>,
         carried: &[u8],
         headers: &mut impl HeaderSink,
         counters: &Counters,
     ) {
-        let known = preview.and_then(|preview| self.known.get(preview.as_str().as_bytes()));
         if let Some(preview) = preview {
-            self.own_headers().for_each(|name| match &known {
-                Some(known) => headers.set_value(name, &known.value),
+            self.own_headers().for_each(|name| match values {
+                Some(values) => headers.set_value(name, &values.name),
                 None => headers.set(name, preview.as_str().as_bytes()),
             });
         }
         if carried.is_empty() && (preview.is_none() || self.baggage_keys().next().is_none()) {
             return;
         }
-        if let Some(known) = known.filter(|_| carried.is_empty() && !headers.has(&BAGGAGE)) {
-            return headers.set_value(&BAGGAGE, &known.line);
+        if let Some(values) = values.filter(|_| carried.is_empty() && !headers.has(&BAGGAGE)) {
+            return headers.set_value(&BAGGAGE, &values.members);
         }
+        self.splice(preview, carried, headers, counters);
+    }
+
+    fn splice(
+        &self,
+        preview: Option<&Preview>,
+        carried: &[u8],
+        headers: &mut impl HeaderSink,
+        counters: &Counters,
+    ) {
         let mut spliced = self.opening(preview);
         let mut set_here: Vec<Box<[u8]>> = Vec::new();
         headers.visit(&BAGGAGE, &mut |line| {
@@ -151,6 +155,18 @@ impl Wires {
         });
         spliced.add(carried, |member| set_here.iter().any(|key| **key == *member.key()));
         self.put(&spliced, headers, counters);
+    }
+
+    /// Writes the preview on every wire of headers that have no line of these wires, and nothing to hand on besides.
+    #[inline]
+    pub(crate) fn write_values(&self, values: &WireValues, headers: &mut impl HeaderSink) {
+        for (name, line) in self.headers.iter().zip(&self.lines) {
+            match line {
+                Line::Name => headers.set_value(name, &values.name),
+                Line::Baggage => headers.set_value(name, &values.members),
+                Line::Other => {}
+            }
+        }
     }
 
     /// Takes everything of ours away, whoever wrote it, and leaves the rest as it is. Says whether
@@ -170,8 +186,9 @@ impl Wires {
         let found = self.hinted(headers);
         if found {
             let mut spliced = Spliced::default();
-            headers
-                .visit(&BAGGAGE, &mut |line| spliced.add(line, |member| self.guard(member.key())));
+            headers.visit(&BAGGAGE, &mut |line| {
+                spliced.add(line, |member| self.could_be_ours(member.key()))
+            });
             self.put(&spliced, headers, counters);
         }
         found
@@ -182,20 +199,17 @@ impl Wires {
         let mut found = false;
         headers.visit(&BAGGAGE, &mut |line| {
             found |= members(line).any(|member| match member {
-                Ok(member) => self.guard(member.key()),
-                Err(raw) => self.resembles_ours(raw),
+                Ok(member) => self.could_be_ours(member.key()),
+                Err(raw) => self.could_be_ours(trim(
+                    raw.split(|b| matches!(b, b'=' | b';')).next().unwrap_or_default(),
+                )),
             });
         });
         found
     }
 
-    fn resembles_ours(&self, malformed: &[u8]) -> bool {
-        let key = malformed.split(|b| matches!(b, b'=' | b';')).next().unwrap_or_default();
-        self.guard(trim(key))
-    }
-
     /// Whether this is a key of ours, or could be to a laxer reader.
-    pub(crate) fn guard(&self, key: &[u8]) -> bool {
+    pub(crate) fn could_be_ours(&self, key: &[u8]) -> bool {
         self.baggage_keys().any(|ours| resembles(key, ours))
     }
 

@@ -41,8 +41,8 @@ async fn who_hands_a_context_on_hands_the_scope_on() {
     let cx = scope_of(&inbound).run_sync(Context::current);
     let task = async {
         assert!(Scope::current().is_none());
-        let scope = Context::current().scope().unwrap();
-        scope.run(async { Lane::current().to_string() }).await
+        let scope = Context::current().scope();
+        scope.unwrap().run(async { Lane::current().to_string() }).await
     };
     assert_eq!(tokio::spawn(task.with_context(cx)).await.unwrap(), "release-42");
 }
@@ -118,7 +118,7 @@ fn a_bridge_takes_out_what_any_of_its_handles_knows_and_nothing_where_it_is_to_l
         (Bridge::new(&ours).and(&other), &all[2..]),
         (Bridge::new(&ours).and(&other).leave_baggage(), &all[..]),
     ] {
-        let entered = bridge.enter(inbound.scope(), false);
+        let entered = bridge.enter(Some(inbound.scope()), false);
         let cx = Context::current();
         let mut keys: Vec<_> = cx.baggage().iter().map(|(key, _)| key.as_str()).collect();
         keys.sort_unstable();

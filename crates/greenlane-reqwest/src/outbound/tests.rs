@@ -169,7 +169,7 @@ async fn each_host_gets_what_plain_reqwest_would_send_it_and_allowed_ones_are_to
 
                 let inbound = request_in_preview(&greenlane);
                 let send = outbound.send(build(&ours, &method, &url));
-                let response = inbound.scope().unwrap().clone().run(send).await.unwrap();
+                let response = inbound.scope().clone().run(send).await.unwrap();
                 assert_eq!(response.status(), 200, "{status} {method} {hosts:?}");
                 let arrived = stage.arrived();
 
@@ -205,7 +205,7 @@ async fn the_trail_shows_each_sending_and_that_the_refused_host_was_not_told() {
     let client = Outbound::new(&greenlane).peer("fms-map").client(stage.resolving()).unwrap();
     let inbound = request_in_preview(&greenlane);
     let url = stage.chain(302, &[ALLOWED, REFUSED, ALLOWED]);
-    inbound.scope().unwrap().clone().run(client.get(url).send()).await.unwrap();
+    inbound.scope().clone().run(client.get(url).send()).await.unwrap();
     assert_eq!(
         trail(inbound),
         "fms-api;served=unknown, fms-map;d=1;served=opaque;status=302, \
@@ -226,7 +226,7 @@ async fn the_hop_limit_is_reqwests_also_when_a_refused_host_is_among_the_hops() 
         let expected = plain.get(url.clone()).send().await;
         let inbound = request_in_preview(&greenlane);
         let send = outbound.send(ours.get(url));
-        let got = inbound.scope().unwrap().clone().run(send).await;
+        let got = inbound.scope().clone().run(send).await;
         assert_eq!(got.is_ok(), expected.is_ok(), "{hops} hops, crossed at {crossed}");
         assert_eq!(got.is_ok(), hops <= 10);
         if let Err(error) = got {
@@ -244,7 +244,7 @@ async fn redirects_can_be_declined_or_decided_by_the_application() {
         let outbound = Outbound::new(&greenlane).redirects(redirects);
         let client = outbound.plain_client(stage.resolving()).unwrap();
         let send = outbound.send(client.get(url.clone()));
-        inbound.scope().unwrap().clone().run(send).await
+        inbound.scope().clone().run(send).await
     };
     assert_eq!(get(Redirects::none()).await.unwrap().status(), 302);
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -270,7 +270,7 @@ async fn a_streamed_body_is_not_sent_twice() {
         let chunks = [Ok::<_, std::io::Error>("the "), Ok("body")];
         let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
         let request = client.post(stage.chain(status, &[ALLOWED, REFUSED])).body(body);
-        let response = inbound.scope().unwrap().clone().run(outbound.send(request)).await.unwrap();
+        let response = inbound.scope().clone().run(outbound.send(request)).await.unwrap();
         assert_eq!(response.status(), arrives, "as reqwest does at {status}");
     }
 }
@@ -284,7 +284,7 @@ async fn default_headers_with_credentials_stay_with_their_origin() {
     let client = outbound.client(stage.resolving()).unwrap();
     let inbound = request_in_preview(&greenlane);
     let send = client.get(stage.chain(302, &[ALLOWED, REFUSED])).send();
-    inbound.scope().unwrap().clone().run(send).await.unwrap();
+    inbound.scope().clone().run(send).await.unwrap();
     let arrived = stage.arrived();
     assert_eq!(arrived[0].lines("authorization"), ["secret"]);
     assert_eq!(
@@ -307,7 +307,7 @@ async fn retries_and_clones_carry_one_line_of_each_and_are_told_apart() {
     let inbound = request_in_preview(&greenlane);
     let request = client.get(stage.url(ALLOWED, "/?fail=2")).build().unwrap();
     let clone = request.try_clone().unwrap();
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     scope.clone().run(client.execute(request)).await.unwrap();
     scope.run(client.execute(clone)).await.unwrap();
     let arrived = stage.arrived();
@@ -331,7 +331,7 @@ async fn a_client_with_redirects_of_its_own_is_found_out() {
     let unaware = stage.resolving().build().unwrap();
     let inbound = request_in_preview(&greenlane);
     let send = outbound.send(unaware.get(stage.chain(302, &[ALLOWED, REFUSED])));
-    inbound.scope().unwrap().clone().run(send).await.unwrap();
+    inbound.scope().clone().run(send).await.unwrap();
     assert_eq!(greenlane.counts().leaked(), 1);
 }
 
@@ -391,7 +391,7 @@ async fn a_requests_timeout_is_for_all_of_its_sendings() {
     let url = stage.chain(303, &[ALLOWED, REFUSED, ALLOWED]);
     let post = client.post(url).timeout(minute).body(reqwest::Body::wrap_stream(chunks)).send();
     let inbound = request_in_preview(&greenlane);
-    inbound.scope().unwrap().clone().run(post).await.unwrap();
+    inbound.scope().clone().run(post).await.unwrap();
     let noted = noted.lock().unwrap().clone();
     let [Some(first), Some(second), Some(third)] = noted[..] else { panic!("{noted:?}") };
     assert!(first == minute && second < first && third < second, "{noted:?}");
@@ -405,7 +405,7 @@ async fn a_referer_is_set_unless_it_is_not_wanted() {
         let client = Outbound::new(&greenlane).redirects(redirects).client(stage.resolving());
         let get = client.unwrap().get(stage.chain(302, &[ALLOWED, ALLOWED, REFUSED])).send();
         let inbound = request_in_preview(&greenlane);
-        inbound.scope().unwrap().clone().run(get).await.unwrap();
+        inbound.scope().clone().run(get).await.unwrap();
         for request in &stage.arrived()[1..] {
             assert_eq!(request.lines("referer").len(), lines, "{request:?}");
         }
@@ -452,7 +452,7 @@ async fn middlewares_inside_may_send_again_and_elsewhere() {
             .build();
         let inbound = request_in_preview(&greenlane);
         let post = client.post(asked).body("the body").send();
-        let response = inbound.scope().unwrap().clone().run(post).await.unwrap();
+        let response = inbound.scope().clone().run(post).await.unwrap();
         assert_eq!(response.status(), arrives);
         let arrived = stage.arrived();
         for request in arrived.iter().filter(|request| request.head.contains(REFUSED)) {
@@ -475,7 +475,7 @@ async fn a_call_that_a_middleware_inside_makes_is_not_sent_on_as_ours() {
     let inbound = request_in_preview(&greenlane);
     // As the other call was, it is answered with a redirect; but one that leads nowhere.
     let get = client.get(stage.url(ALLOWED, "/ours?status=302")).send();
-    let response = inbound.scope().unwrap().clone().run(get).await.unwrap();
+    let response = inbound.scope().clone().run(get).await.unwrap();
     assert_eq!((response.url().path(), response.status().as_u16()), ("/ours", 302));
     let heads: Vec<_> = stage.arrived().into_iter().map(|request| request.head).collect();
     assert_eq!(heads.len(), 2, "{heads:?}");
@@ -504,7 +504,7 @@ fn without_a_preview_it_costs_no_allocation_beyond_an_identity_middleware() {
         }
     }
     let greenlane = greenlane();
-    let scope = greenlane.extract(&mut HeaderMap::new()).scope().unwrap().clone();
+    let scope = greenlane.extract(&mut HeaderMap::new()).scope().clone();
     let allocations = |client: reqwest_middleware::ClientWithMiddleware| {
         let request = client.get("http://fms-map/").build().unwrap();
         let call = scope.clone().run(client.execute(request));

@@ -130,7 +130,7 @@ async fn ask(
     body: Option<Body>,
 ) -> (Result<String>, String) {
     let inbound = inbound(preview);
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     let request = match body {
         Some(body) => client.post(url).body(body),
         None => client.get(url),
@@ -321,7 +321,7 @@ async fn the_urls_host_is_kept_where_the_route_says_so_and_told_to_nobody_else()
         assert_eq!(other.arrived()[0].host, other.address.to_string(), "{wanted}");
     }
     let own = client.get("http://fms-map/").header("host", "own").send();
-    inbound("").scope().unwrap().clone().run(own).await.unwrap();
+    inbound("").scope().clone().run(own).await.unwrap();
     assert_eq!(active.arrived()[0].host, "own");
 }
 
@@ -338,7 +338,7 @@ async fn redirects_are_judged_by_the_url_that_was_called() {
             let call = async |to: &str| {
                 let call = client.get(format!("http://fms-map:8080/?to={to}"));
                 let call = call.header("authorization", "key").send();
-                inbound(wanted).scope().unwrap().clone().run(call).await.unwrap();
+                inbound(wanted).scope().clone().run(call).await.unwrap();
                 active.arrived().into_iter().chain(other.arrived()).nth(1).unwrap()
             };
             for to in ["/end", "http://fms-map:8080/end"] {

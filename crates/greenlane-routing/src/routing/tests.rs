@@ -143,7 +143,7 @@ fn what_is_not_tried_and_what_is_not_made_stands_in_the_trail() {
     let greenlane = greenlane();
     let mut request = vec![("x-preview".to_owned(), b"release-42".to_vec())];
     let inbound = greenlane.extract(&mut request);
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     let falls_back = routing(Otherwise::Active, Otherwise::Fail);
     scope.run_sync(|| {
         let current = Lane::current();

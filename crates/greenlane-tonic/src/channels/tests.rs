@@ -45,7 +45,7 @@ async fn ask(
     preview: &'static str,
 ) -> (Result<Bytes, BoxError>, String) {
     let inbound = inbound(preview);
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     let answer = async {
         let response = client.clone().oneshot(request("four")).await?;
         Ok::<_, BoxError>(response.into_body().collect().await?.to_bytes())

@@ -111,7 +111,8 @@ where
         let Some(body) = body else {
             return State::failed("greenlane: the body was not taken back");
         };
-        match layer.tell(&mut parts, sending) {
+        let lane = layer.lane(&mut parts);
+        match layer.tell(lane, &mut parts, sending) {
             Ok(call) => State::called(&mut service, parts, KeptBody::plain(body), call),
             Err(error) => State::failed(error),
         }

@@ -93,7 +93,7 @@ where
     S: Service<Request<Body>, Response = Response<Incoming>, Error = BoxError>,
 {
     let inbound = inbound(preview);
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     let answer = async {
         let response = client.oneshot(request).await?;
         let body = response.into_body().collect().await?.to_bytes();
@@ -262,7 +262,7 @@ async fn a_body_that_was_polled_is_not_sent_again_whatever_the_error_says() {
     let routing = routing(route.unreachable(Otherwise::Active));
     let client = layer(&routing).unreached(|_| true).layer(lying);
     let inbound = inbound(Some("release-42"));
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     let answer = scope.run(client.oneshot(request("http://fms-map/", full("four")))).await;
     assert_eq!(answer.unwrap_err().to_string(), "no connection");
     assert_eq!((calls.load(Ordering::Relaxed), routing.counts().stranded()), (1, 1));
@@ -294,7 +294,7 @@ async fn the_lane_of_a_call_that_is_sent_again_is_that_of_where_it_was_made() {
     let mut client = layer(&routing).unreached(|_| true).layer(second_time());
     let inbound = inbound(Some("release-42"));
     let request = request("http://fms-map/", full("four"));
-    let call = inbound.scope().unwrap().run_sync(|| client.call(request));
+    let call = inbound.scope().run_sync(|| client.call(request));
     // Polled in a task of its own, in no scope.
     let answer = tokio::spawn(call).await.unwrap().unwrap();
     assert_eq!(answer.into_body(), "release-42");
@@ -314,7 +314,7 @@ async fn egress_is_asked_about_the_host_that_is_really_called() {
         let route = Route::builder("fms-map", active).alias("maps.example");
         let client = layer(&routing(route)).layer(echo);
         let inbound = inbound(Some("release-42"));
-        let scope = inbound.scope().unwrap().clone();
+        let scope = inbound.scope().clone();
         let answer = scope.run(client.oneshot(request(url, full("")))).await.unwrap();
         assert_eq!(answer.into_body(), told, "{url}");
     }

@@ -169,7 +169,7 @@ fn lasting(preview: &Value) -> String {
 }
 
 fn lane(greenlane: &Greenlane, lines: &[(&str, &str)]) -> String {
-    greenlane.extract(&mut headers(lines)).scope().unwrap().lane().to_string()
+    greenlane.extract(&mut headers(lines)).scope().lane().to_string()
 }
 
 #[test]

@@ -1,81 +1,85 @@
 //! What the response head gets.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
+use super::call::{InboundCall, Rare, Refusal};
 use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderValue, TARGETED_CACHE_CONTROL};
-use crate::config::Greenlane;
 use crate::counters::Counter;
+use crate::handle::Greenlane;
 use crate::lane::Lane;
 use crate::preview::Preview;
-use crate::propagator::{RequestScope, log_hop};
-use crate::trace::TraceId;
-use crate::trail::{Hop, Recorder, Rendered, Served, TRAIL, Trail};
-
-/// What the response head gets.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Nothing,
-    /// The edge shows no trail to those whom no gate let in.
-    NoTrail,
-    Refused(Box<Refused>),
-    /// No cache may store it, and there is no trail.
-    Private,
-    Preview(Arc<RequestScope>),
-}
+use crate::propagator::hops::log_hop;
+use crate::scope::{Kind, RequestScope, Scope};
+use crate::trail::{Hop, Own, Recorder, Rendered, TRAIL, Trail};
+use crate::verdict::Served;
 
 /// For `Cache-Control`.
-static PRIVATE: LazyLock<Option<HeaderValue>> =
-    LazyLock::new(|| HeaderValue::new(b"private, no-store"));
+const NO_STORE: &str = "private, no-store";
 
-/// What is told of a request that was kept out of its preview.
-#[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) greenlane: Greenlane,
-    pub(super) reason: &'static str,
-    pub(super) trace_id: Option<TraceId>,
-}
-
-impl Answer {
-    pub(super) fn put<H: HeaderSink>(self, headers: &mut H) {
-        match self {
-            Self::Nothing => {}
-            Self::NoTrail => headers.remove(&TRAIL),
-            Self::Refused(refused) => {
-                let Refused { greenlane, reason, trace_id } = *refused;
-                let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused);
-                let hop = hop.reason_is(reason);
-                log_hop(&greenlane, trace_id, &Lane::ACTIVE, &hop);
-                let trail = Trail::of_hop(hop);
-                if greenlane.0.trail {
-                    _ = put(trail, &greenlane, headers);
-                }
-            }
-            Self::Private => keep_private(headers),
-            Self::Preview(request) => {
-                let greenlane = &request.greenlane;
-                if greenlane.0.private_responses {
-                    keep_private(headers);
-                }
-                match (&request.recorder, request.lane.preview()) {
-                    (Some(recorder), Some(wanted)) => {
-                        put_trail(&request, recorder, wanted, headers);
-                    }
-                    _ if request.shown => {}
-                    _ => headers.remove(&TRAIL),
-                }
-            }
-        }
+/// Puts on the response head what this request's is to have.
+#[inline]
+pub(super) fn put<H: HeaderSink>(call: &InboundCall, headers: &mut H) {
+    match &call.rare {
+        None => put_by_scope(&call.scope, headers),
+        Some(rare) => put_rare(rare, &call.scope, headers),
     }
 }
 
-/// Keeps caches from storing it.
-pub(super) fn keep_private<H: HeaderSink>(headers: &mut H) {
+/// The answer of a request that was admitted to its lane.
+#[inline]
+fn put_by_scope<H: HeaderSink>(scope: &Scope, headers: &mut H) {
+    let greenlane = match &scope.0 {
+        Kind::Active { greenlane, .. } => greenlane,
+        Kind::Preview(preview) => return keep_private(&preview.greenlane, headers),
+        Kind::Request(request) => match request.lane.preview() {
+            Some(wanted) => return put_preview(request, wanted, headers),
+            None => &request.greenlane,
+        },
+        // Not of a request.
+        Kind::Unscoped | Kind::Moved(_) | Kind::Background(_) | Kind::Bare(_) => return,
+    };
+    if greenlane.0.admission.is_edge() {
+        // Strangers see no trail.
+        headers.remove(&TRAIL);
+    }
+}
+
+/// The answer of a request that is refused, rejected or joined.
+#[cold]
+fn put_rare<H: HeaderSink>(rare: &Rare, scope: &Scope, headers: &mut H) {
+    let Some(greenlane) = scope.greenlane().filter(|_| !rare.joined) else { return };
+    let Some(Refusal { reason, trace_id }) = &rare.refusal else {
+        return put_by_scope(scope, headers);
+    };
+    let hop = Hop::of_instance(&greenlane.0.identity, Served::Refused).reason_is(reason);
+    log_hop(&greenlane, *trace_id, &Lane::ACTIVE, &hop);
+    if greenlane.0.trail {
+        _ = put_rendered(Trail::of_hop(hop), &greenlane, headers);
+    }
+}
+
+/// Keeps caches from storing a preview's answer.
+fn keep_private<H: HeaderSink>(greenlane: &Greenlane, headers: &mut H) {
+    static PRIVATE: LazyLock<Option<HeaderValue>> =
+        LazyLock::new(|| HeaderValue::from_static(NO_STORE));
+    if !greenlane.0.private_responses {
+        return;
+    }
     match &*PRIVATE {
         Some(value) => headers.set_value(&CACHE_CONTROL, value),
         None => headers.remove(&CACHE_CONTROL),
     }
     if headers.has_any(&TARGETED_CACHE_CONTROL) {
         TARGETED_CACHE_CONTROL.iter().for_each(|name| headers.remove(name));
+    }
+}
+
+fn put_preview<H: HeaderSink>(request: &RequestScope, wanted: &Preview, headers: &mut H) {
+    keep_private(&request.greenlane, headers);
+    match &request.recorder {
+        Some(recorder) => put_trail(request, recorder, wanted, headers),
+        None if request.shown => {}
+        None => headers.remove(&TRAIL),
     }
 }
 
@@ -87,20 +91,22 @@ fn put_trail<H: HeaderSink>(
     headers: &mut H,
 ) {
     let greenlane = &request.greenlane;
-    let inner = &*greenlane.0;
-    let (served, role) = (inner.identity.served(wanted), inner.identity.role());
-    let log = |own: &Hop| log_hop(greenlane, request.traced.id(), &request.lane, own);
+    let inner = greenlane.0;
+    // The role can change meanwhile, and a trail is kept by the role that it shows.
+    let role = inner.identity.role();
+    let served = inner.identity.served_as(wanted, role);
+    let own = Own { handle: greenlane.number(), served, role };
+    let log = |hop: &Hop| log_hop(greenlane, request.traced.id(), &request.lane, hop);
     let alone = request.shown && !headers.has(&TRAIL);
-    let made = recorder.close(served, role).filter(|_| alone);
-    if let Some(rendered) = made.and_then(|made| inner.rendered.get(made.as_bytes())) {
-        rendered.own.iter().for_each(log);
+    let before = recorder.close(|calls| if alone { Rendered::find(own, calls) } else { None });
+    if let Some(rendered) = before {
+        rendered.hop.iter().for_each(log);
         return headers.set_value(&TRAIL, &rendered.value);
     }
-    // The role can change meanwhile, and what is kept must be what it is found by.
-    let own = (!inner.hidden).then(|| Hop::of_instance(&inner.identity, served).role_is(role));
-    own.iter().for_each(log);
-    let deeper = u8::from(own.is_some());
-    let mut trail = own.clone().map(Trail::of_hop).unwrap_or_default();
+    let hop = (!inner.hidden).then(|| Hop::of_instance(&inner.identity, served).role_is(role));
+    hop.iter().for_each(log);
+    let deeper = u8::from(hop.is_some());
+    let mut trail = hop.clone().map(Trail::of_hop).unwrap_or_default();
     recorder.close_into(&mut trail, deeper);
     match Trail::of(headers) {
         None => {}
@@ -108,20 +114,21 @@ fn put_trail<H: HeaderSink>(
         Some(Err(_)) => inner.counters.add(Counter::BadTrails, 1),
     }
     if !request.shown {
-        // Recorded and logged, and nobody's but ours.
+        // Recorded and logged, and shown to our own eyes only.
         return headers.remove(&TRAIL);
     }
-    let whole = put(trail, greenlane, headers);
-    if let (Some(made), Some(whole)) = (made, whole) {
-        _ = inner.rendered.get_or_keep(made.as_bytes(), || {
-            let value = HeaderValue::new(&whole)?;
-            Some(Arc::new(Rendered { value, own, _answered: recorder.answered() }))
-        });
+    let whole = put_rendered(trail, greenlane, headers);
+    if let Some(value) = whole.filter(|_| alone).and_then(|whole| HeaderValue::new(&whole)) {
+        recorder.close(|calls| Rendered::keep(own, calls, value, hop));
     }
 }
 
-/// Returns it, where nothing had to be cut.
-fn put(mut trail: Trail, greenlane: &Greenlane, headers: &mut impl HeaderSink) -> Option<Vec<u8>> {
+/// Returns the text, where nothing had to be cut.
+fn put_rendered(
+    mut trail: Trail,
+    greenlane: &Greenlane,
+    headers: &mut impl HeaderSink,
+) -> Option<Vec<u8>> {
     let text = trail.render();
     match &text {
         Some(text) => headers.set(&TRAIL, text.as_bytes()),

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use super::disclosure::Telling;
+use crate::bridge;
 use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
-use crate::companion::{self, Underway};
-use crate::config::Greenlane;
 use crate::counters::Counter;
-use crate::error::TrailError;
+use crate::handle::Greenlane;
 use crate::lane::Lane;
-use crate::propagator::{RequestScope, log_hop};
-use crate::trail::{Call, Hop, Served, Slot, TRAIL, Trail};
+use crate::propagator::hops::log_hop;
+use crate::scope::RequestScope;
+use crate::sending::Underway;
+use crate::trail::{Call, Hop, Pending, ReadTrail, Slot, TRAIL, TrailError};
+use crate::verdict::Served;
 
 /// A call that was told what it needs to know, until it is answered.
 ///
@@ -24,17 +27,6 @@ pub struct OutboundCall {
     pub(super) tracked: Option<Tracked>,
 }
 
-/// What became of what there was to tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Telling {
-    /// There was nothing.
-    Nothing,
-    /// It is on the request.
-    Done,
-    /// Egress refuses the host.
-    Withheld,
-}
-
 /// What the trail needs to know of a call.
 #[derive(Debug)]
 pub(super) struct Tracked {
@@ -42,7 +34,7 @@ pub(super) struct Tracked {
     pub(super) greenlane: Greenlane,
     pub(super) request: Arc<RequestScope>,
     /// Where it stands in the request's trail; or the call itself, where there is no place.
-    pub(super) place: Result<Slot, Box<Hop>>,
+    pub(super) place: Result<Slot, Box<Pending>>,
     pub(super) withheld: bool,
     /// What the callee says of itself does not say all: it is a later attempt, or in another lane than the request.
     pub(super) apart: bool,
@@ -51,12 +43,6 @@ pub(super) struct Tracked {
 }
 
 impl OutboundCall {
-    /// Of a request without a preview.
-    #[inline]
-    pub(super) fn of_nothing() -> Self {
-        Self { lane: Lane::ACTIVE, told: Telling::Nothing, takes_trail: true, tracked: None }
-    }
-
     /// The lane of this call, told or withheld.
     pub fn lane(&self) -> &Lane {
         &self.lane
@@ -79,7 +65,7 @@ impl OutboundCall {
     /// companion can find out what stands in the wrong order: see [`is_sending`](crate::is_sending).
     #[inline]
     pub fn sending(&self) -> Underway {
-        if self.told() && !self.lane.is_active() && companion::is_there() {
+        if self.told() && !self.lane.is_active() && bridge::is_there() {
             return Underway::set(true);
         }
         Underway::NOTHING
@@ -115,9 +101,8 @@ fn is_unavailable(status: u16, headers: &impl HeaderSource) -> bool {
 impl Tracked {
     #[inline(never)]
     fn see(mut self, status: u16, headers: &impl HeaderSource) {
-        // Whoever was not told has nothing to say.
-        let known = &self.greenlane.0.trails;
-        let theirs = if self.withheld { None } else { Trail::of_known(headers, known) };
+        // A callee that was not told has nothing to say.
+        let theirs = if self.withheld { None } else { ReadTrail::of(headers) };
         self.answered(status, || is_unavailable(status, headers), theirs);
     }
 
@@ -125,56 +110,62 @@ impl Tracked {
         &mut self,
         status: u16,
         is_unavailable: impl FnOnce() -> bool,
-        theirs: Option<Result<Arc<Trail>, TrailError>>,
+        theirs: Option<Result<Arc<ReadTrail>, TrailError>>,
     ) {
         let theirs = match theirs {
-            Some(Ok(mut trail)) if !trail.hops().is_empty() => {
-                if self.apart {
-                    Arc::make_mut(&mut trail).called_as(&self.hop());
-                }
-                return self.record(trail);
+            Some(Ok(read)) if !read.trail.hops().is_empty() => {
+                return self.record(match self.apart {
+                    false => Call::Answered(read),
+                    true => {
+                        let mut trail = read.trail.clone();
+                        trail.called_as(&self.hop(Served::Pending));
+                        Call::Completed(trail)
+                    }
+                });
             }
             others => others,
         };
-        let hop = self.hop().status_is(status);
-        match theirs {
+        let hop = |served| self.hop(served).status_is(status);
+        let hop = match theirs {
             Some(Err(problem)) => {
                 self.greenlane.0.counters.add(Counter::BadTrails, 1);
+                let hop = hop(Served::Opaque);
                 let service = hop.service();
                 tracing::debug!(service, %problem, "greenlane: a trail that can't be read");
-                self.settle_with(hop.serves(Served::Opaque).reason_is("bad-trail"));
+                hop.reason_is("bad-trail")
             }
-            _ if is_unavailable() => self.settle_with(hop.serves(Served::Unavailable)),
-            _ => self.settle_with(hop.serves(Served::Opaque)),
-        }
+            _ if is_unavailable() => hop(Served::Unavailable),
+            _ => hop(Served::Opaque),
+        };
+        self.settle_with(hop);
     }
 
     fn settle(&mut self, served: Served) {
-        let hop = self.hop().serves(served);
+        let hop = self.hop(served);
         self.settle_with(hop);
     }
 
     fn settle_with(&mut self, hop: Hop) {
-        // Now, or an observer that panics is told once more when this is dropped.
+        // Now, or it would be told once more when this is dropped.
         self.open = false;
         // What egress kept back stays so, whatever became of the call.
-        let hop = if self.withheld { self.hop().serves(Served::Withheld) } else { hop };
+        let hop = if self.withheld { self.hop(Served::Withheld) } else { hop };
         log_hop(&self.greenlane, self.request.traced.id(), &self.request.lane, &hop);
-        self.record(hop);
+        self.record(Call::Settled(Box::new(hop)));
     }
 
-    /// The call as it started.
-    fn hop(&self) -> Hop {
+    /// The call's hop, by this verdict.
+    fn hop(&self, served: Served) -> Hop {
         let pending = |slot: &Slot| self.request.recorder.as_ref()?.pending(*slot);
-        match &self.place {
+        let call = match &self.place {
             Ok(slot) => pending(slot),
-            Err(hop) => Some((**hop).clone()),
-        }
-        // Whoever settles it is the only one to do so.
-        .unwrap_or_else(|| Hop::of_call("(unknown)", Served::Pending))
+            Err(call) => Some((**call).clone()),
+        };
+        // A call is settled once, and until then it is pending.
+        call.map_or_else(|| Hop::of_call("(unknown)", served), |call| call.hop(served))
     }
 
-    fn record(&mut self, outcome: impl Into<Call>) {
+    fn record(&mut self, outcome: Call) {
         self.open = false;
         if let (Some(recorder), Ok(slot)) = (&self.request.recorder, &self.place) {
             recorder.settle(*slot, outcome);

@@ -58,7 +58,7 @@ fn a_stranger_finds_no_spelling_that_comes_in_by_being_copied() {
 fn a_copy_of_what_the_request_said_does_not_undo_what_the_application_decided() {
     let greenlane = inside().wires(Wire::signadot()).build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[WANTED]));
-    let request = inbound.scope().unwrap();
+    let request = inbound.scope();
     let lane = |name: &str| Lane::from(name.parse::<Preview>().unwrap());
     let background = request.run_sync(Scope::background);
     let call = |scope: &Scope, copied: &str| {
@@ -91,7 +91,7 @@ fn a_copy_of_what_the_request_said_does_not_undo_what_the_application_decided() 
 fn the_lane_of_a_call_is_known_before_its_host_is_and_asking_changes_nothing() {
     let greenlane = inside().build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[WANTED]));
-    let request = inbound.scope().unwrap().clone();
+    let request = inbound.scope().clone();
     let active = request.clone().with_lane(Lane::ACTIVE);
     let copied = ("baggage", "preview=release-42");
     for (scope, own, expected) in [
@@ -105,20 +105,24 @@ fn the_lane_of_a_call_is_known_before_its_host_is_and_asking_changes_nothing() {
         let own: Vec<_> = own.into_iter().collect();
         let mut call = headers(&own);
         scope.run_sync(|| {
-            assert_eq!(greenlane.lane_of(&call).to_string(), expected, "{scope:?} {own:?}");
+            assert_eq!(greenlane.call(&call).lane().to_string(), expected, "{scope:?} {own:?}");
             assert_eq!(call, headers(&own), "it is as it was");
             let before = greenlane.counts();
-            _ = greenlane.lane_of(&call);
+            _ = greenlane.call(&call);
             assert_eq!(greenlane.counts(), before, "nothing is counted");
             assert_eq!(inject(&greenlane, "fms-map", &mut call).lane().to_string(), expected);
         });
     }
-    assert_eq!(greenlane.lane_of(&headers(&[])), Lane::ACTIVE);
+    assert_eq!(*greenlane.call(&headers(&[])).lane(), Lane::ACTIVE);
     assert_eq!(greenlane.counts().unscoped(), 0, "nobody called");
     let edge = Greenlane::edge("console", []).build().unwrap();
-    assert_eq!(edge.lane_of(&headers(&[WANTED])), Lane::ACTIVE, "lost, and perhaps a stranger's");
+    assert_eq!(
+        *edge.call(&headers(&[WANTED])).lane(),
+        Lane::ACTIVE,
+        "lost, and perhaps a stranger's"
+    );
     let off = inside().enabled(false).build().unwrap();
-    assert_eq!(off.lane_of(&headers(&[WANTED])), Lane::ACTIVE);
+    assert_eq!(*off.call(&headers(&[WANTED])).lane(), Lane::ACTIVE);
 }
 
 /// The lane was lost with a task, and the tracer's context was not.

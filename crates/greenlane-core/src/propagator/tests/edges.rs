@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::Uri;
 
 use super::*;
-use crate::{Arrived, Place, Verified};
+use crate::{HttpRequest, Place, Verified};
 
 /// A request as adapters tell of it.
 #[derive(Clone, Copy, Default)]
@@ -23,17 +23,20 @@ impl Asked<'_> {
         let mut headers = headers(self.lines);
         let uri = if self.uri.is_empty() { "/" } else { self.uri };
         let uri = uri.parse::<Uri>().unwrap();
-        let verified = Some(self.verified).filter(|name| !name.is_empty()).map(Verified::new);
-        let mut arrived = Arrived::new(&mut headers, &uri)
-            .peer(self.peer.parse::<IpAddr>().ok())
-            .listener(Some(self.listener).filter(|name| !name.is_empty()))
-            .verified(verified.as_ref());
-        let inbound = greenlane.extract_from(&mut arrived);
+        let mut extensions = http::Extensions::new();
+        let verified = Some(self.verified).filter(|name| !name.is_empty());
+        if let Some(name) = verified {
+            extensions.insert(Verified::new(name));
+        }
+        let request = HttpRequest::new(&headers, &uri, &extensions)
+            .peer_addr(self.peer.parse::<IpAddr>().ok())
+            .listener(Some(self.listener).filter(|name| !name.is_empty()));
+        let inbound = greenlane.decide(&request).apply(&mut headers);
         (headers, inbound)
     }
 
     fn lane(self, greenlane: &Greenlane) -> String {
-        self.of(greenlane).1.scope().unwrap().lane().to_string()
+        self.of(greenlane).1.scope().lane().to_string()
     }
 
     /// The response's head, where the handler left a trail.
@@ -122,9 +125,10 @@ fn a_proxy_that_nobody_named_is_not_who_asks() {
 fn a_request_inside_of_another_at_the_edge_lets_nobody_in() {
     let edge = Greenlane::edge("console", []).build().unwrap();
     let outer = edge.extract(&mut headers(&[]));
-    outer.scope().unwrap().run_sync(|| {
+    outer.scope().run_sync(|| {
         let mut inner = headers(&[WANTED, ("baggage", "preview=release-42")]);
-        assert!(edge.extract(&mut inner).scope().is_none(), "the outer one's holds");
+        let nested = edge.extract(&mut inner);
+        assert!(nested.scope().lane().is_active(), "the outer one's holds");
         assert!(inner.is_empty(), "{inner:?}");
     });
     assert_eq!(edge.counts().stripped(), 1);
@@ -300,7 +304,7 @@ fn what_proves_a_tester_goes_no_further() {
         let lines = [WANTED, ("x-key", key), ("cookie", "a=1; key=tester; b=2"), ("accept", "*/*")];
         let (seen, inbound) = Asked { lines: &lines, listener, ..Asked::default() }.of(&greenlane);
         assert_eq!(seen, headers(&[("cookie", "a=1; b=2"), ("accept", "*/*")]), "{key}");
-        let scope = inbound.scope().unwrap();
+        let scope = inbound.scope();
         assert_eq!(scope.lane().to_string(), lane);
         for host in ["fms-api", "maps.example"] {
             let mut call = headers(&copied);
@@ -321,7 +325,7 @@ fn strangers_find_no_other_name_for_a_preview() {
         let lines = [(name, "release-42"), ("accept", "*/*")];
         let (seen, inbound) = Asked { lines: &lines, ..Asked::default() }.of(&greenlane);
         assert_eq!(seen, headers(&[("accept", "*/*")]), "{name}");
-        let scope = inbound.scope().unwrap();
+        let scope = inbound.scope();
         assert!(scope.lane().is_active());
         let mut copy = headers(&lines);
         scope.run_sync(|| drop(inject(&greenlane, "fms-api", &mut copy)));

@@ -137,7 +137,7 @@ fn the_callees_trail_is_taken_off_in_every_scope_and_left_where_there_is_none() 
     inject(&greenlane, "fms-map", &mut headers(&[WANTED])).answered(200, &mut unscoped);
     assert_eq!(unscoped, answer(), "a tester's own client wants to read it");
     let mut active = answer();
-    greenlane.extract(&mut HeaderMap::new()).scope().unwrap().run_sync(|| {
+    greenlane.extract(&mut HeaderMap::new()).scope().run_sync(|| {
         inject(&greenlane, "fms-map", &mut HeaderMap::new()).answered(200, &mut active);
     });
     assert!(active.is_empty());
@@ -186,7 +186,7 @@ fn a_hidden_instance_adds_no_hop() {
 fn calls_after_the_response_head_carry_the_lane_and_are_counted() {
     let greenlane = inside().build().unwrap();
     let inbound = greenlane.extract(&mut headers(&[WANTED]));
-    let scope = inbound.scope().unwrap().clone();
+    let scope = inbound.scope().clone();
     inbound.answered(200, &mut HeaderMap::new());
     let mut call = HeaderMap::new();
     scope.run_sync(|| drop(inject(&greenlane, "fms-map", &mut call)));
@@ -248,7 +248,7 @@ fn a_trail_survives_a_round_trip_through_every_hop() {
 fn a_call_is_its_outbounds_whoever_took_the_request_in() {
     let (inbounds, outbounds) = (inside().build().unwrap(), inside().build().unwrap());
     let inbound = inbounds.extract(&mut headers(&[("x-preview", "release-42")]));
-    inbound.scope().unwrap().run_sync(|| {
+    inbound.scope().run_sync(|| {
         let call = inject(&outbounds, "fms-map", &mut headers(&[]));
         call.answered(200, &mut headers(&[("x-preview-trail", "(no trail)")]));
     });

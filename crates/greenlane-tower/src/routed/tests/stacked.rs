@@ -72,7 +72,7 @@ async fn retries_around_it_are_attempts_and_go_on_counting_where_it_fell_back() 
             .service(client);
         let inbound = inbound(Some("release-42"));
         let request = Request::post("http://fms-map/").body(Full::new(Bytes::from_static(b"x")));
-        let scope = inbound.scope().unwrap().clone();
+        let scope = inbound.scope().clone();
         let answer = scope.run(client.oneshot(request.unwrap())).await;
         assert_eq!(answer.is_ok(), unreachable == Otherwise::Active);
         assert_eq!(trail(inbound), expected);
@@ -110,7 +110,7 @@ fn without_a_preview_a_table_costs_no_allocation() {
         layer(&routing).layer(service_fn(echo)),
         service_fn(|request: Request<Body>| echo(request)),
     );
-    let scope = inbound(None).scope().unwrap().clone();
+    let scope = inbound(None).scope().clone();
     let mut context = Context::from_waker(std::task::Waker::noop());
     for url in ["http://fms-map/tiles/7?zoom=3", "http://api.fms.example/", "http://elsewhere/"] {
         let requests = (request(url, Body::default()), request(url, Body::default()));

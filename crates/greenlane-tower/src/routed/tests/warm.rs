@@ -80,7 +80,7 @@ async fn a_preview_that_is_killed_breaks_its_answers_off_and_the_next_call_falls
         let whole = request("http://fms-map/whole", full("x"));
         let (answer, _) = ask(client.clone(), Some("release-42"), whole).await;
         assert_eq!(answer.unwrap(), "preview");
-        let scope = inbound(Some("release-42")).scope().unwrap().clone();
+        let scope = inbound(Some("release-42")).scope().clone();
         let streamed = client.clone().oneshot(request("http://fms-map/", full("x")));
         let mut body = scope.run(streamed).await.unwrap().into_body();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "begins");

@@ -71,7 +71,7 @@ async fn a_status_carries_the_trail_and_stays_what_it_is() {
     let mut grpc = client(&greenlane, address);
     let path = PathAndQuery::from_static("/fms.Api/Call");
     let call = call(Tonic::Unary, &mut grpc, path, HeaderMap::new(), Bytes::new());
-    let status = inbound.scope().unwrap().clone().run(call).await.unwrap_err();
+    let status = inbound.scope().clone().run(call).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::NotFound, "no such vehicle"));
     assert!(status.metadata().get("x-preview-trail").is_none(), "it is taken off");
     let mut answer = HeaderMap::new();
@@ -103,6 +103,6 @@ async fn what_a_client_streams_is_made_in_the_lane_where_it_is_handed_on() {
         let handed_on = grpc.client_streaming(items, path, codec()).await.unwrap();
         (lost, handed_on.into_inner())
     };
-    let (lost, handed_on) = inbound.scope().unwrap().clone().run(send).await;
+    let (lost, handed_on) = inbound.scope().clone().run(send).await;
     assert_eq!((&*lost, &*handed_on), (&b"active active "[..], &b"release-42 release-42 "[..]));
 }

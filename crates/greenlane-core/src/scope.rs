@@ -1,19 +1,22 @@
 //! What a task works for, and where it is kept.
 
+mod kind;
+mod preview;
+mod request;
+
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
-use super::Lane;
-use super::kind::{Apart, Bare, Kind, Moved};
-use crate::companion::Entered;
-use crate::config::Greenlane;
-use crate::hand_off::InScope;
+pub(crate) use kind::Kind;
+use kind::{Apart, Bare, Moved};
+pub(crate) use preview::{CachedPreview, Found};
+pub(crate) use request::{Carried, RequestScope};
+
+use crate::handle::Greenlane;
+use crate::lane::Lane;
 use crate::preview::Preview;
-use crate::propagator::RequestScope;
 use crate::trace::Traced;
-use crate::wire::Known;
 
 /// What a task works for: one request, or the background on purpose.
 ///
@@ -69,19 +72,16 @@ impl Scope {
     /// lane of a message.
     #[must_use]
     pub fn with_lane(self, lane: Lane) -> Self {
-        let bare = |known: Option<&Arc<Known>>| {
-            let (lane, apart, known) = (lane.clone(), self.apart(), known.cloned());
-            Kind::Bare(Arc::new(Bare { lane, handle: self.handle().unwrap_or(0), apart, known }))
-        };
         Self(match &self.0 {
-            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => bare(None),
-            Kind::Known(known) => bare(Some(known)),
-            Kind::Bare(before) => bare(before.known.as_ref()),
             Kind::Request(request) => {
                 Kind::Moved(Arc::new(Moved { lane, request: request.clone() }))
             }
             Kind::Moved(before) => {
                 Kind::Moved(Arc::new(Moved { lane, request: before.request.clone() }))
+            }
+            _ => {
+                let (greenlane, apart) = (self.greenlane(), self.apart());
+                Kind::Bare(Arc::new(Bare { lane, greenlane, apart }))
             }
         })
     }
@@ -95,10 +95,10 @@ impl Scope {
     fn said(&self) -> (&Lane, bool) {
         match &self.0 {
             Kind::Unscoped | Kind::Background(None) => (&ACTIVE, false),
-            Kind::Nothing { barred, .. } => (&ACTIVE, *barred),
+            Kind::Active { barred, .. } => (&ACTIVE, *barred),
             Kind::Background(Some(apart)) => (&apart.from, apart.barred),
             Kind::Bare(bare) => (&bare.apart.from, bare.apart.barred),
-            Kind::Known(known) => (&known.lane, false),
+            Kind::Preview(preview) => (&preview.lane, false),
             Kind::Request(request) => (&request.lane, request.barred),
             Kind::Moved(moved) => (&moved.request.lane, moved.request.barred),
         }
@@ -112,9 +112,9 @@ impl Scope {
     #[inline]
     pub(crate) fn lane_ref(&self) -> &Lane {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => &ACTIVE,
+            Kind::Unscoped | Kind::Background(_) | Kind::Active { .. } => &ACTIVE,
             Kind::Bare(bare) => &bare.lane,
-            Kind::Known(known) => &known.lane,
+            Kind::Preview(preview) => &preview.lane,
             Kind::Request(request) => &request.lane,
             Kind::Moved(moved) => &moved.lane,
         }
@@ -135,16 +135,10 @@ impl Scope {
     #[inline]
     pub fn is_plain(&self) -> bool {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) | Kind::Nothing { .. } => true,
+            Kind::Unscoped | Kind::Background(_) | Kind::Active { .. } => true,
             Kind::Bare(bare) => bare.lane.is_active(),
-            Kind::Known(_) | Kind::Request(_) | Kind::Moved(_) => false,
+            Kind::Preview(_) | Kind::Request(_) | Kind::Moved(_) => false,
         }
-    }
-
-    /// Whether it is a request's that asked for no preview and has nothing else to hold, and that nothing was kept out of.
-    #[inline]
-    pub(crate) fn holds_nothing(&self) -> bool {
-        matches!(self.0, Kind::Nothing { barred: false, .. })
     }
 
     /// Whether a response body has to be kept in this scope. What is at hand already, as good as always
@@ -154,46 +148,30 @@ impl Scope {
         !(at_hand && self.is_plain())
     }
 
-    /// Runs a future in this scope: every poll of it, and its drop.
-    #[inline]
-    pub fn run<F: Future>(self, future: F) -> InScope<F> {
-        InScope::new(self, future)
-    }
-
-    /// Runs a function in this scope that makes a future, and then that: [`run_sync`](Scope::run_sync) and
-    /// [`run`](Scope::run) in one, as a service's `call` needs them.
-    #[inline]
-    pub fn run_made<F: Future>(self, make: impl FnOnce() -> F) -> InScope<F> {
-        InScope::made(self, make)
-    }
-
-    /// Runs a function in this scope.
-    #[inline]
-    pub fn run_sync<R>(&self, function: impl FnOnce() -> R) -> R {
-        let mut scope = self.clone();
-        let swapped = scope.swap_in();
-        let entered = Entered::here(false);
-        let done = function();
-        Entered::leave(entered);
-        drop(swapped);
-        done
-    }
-
-    /// What runs until this is dropped runs in this scope; in what accompanies it too, with [`Entered::here`].
+    /// What runs until this is dropped runs in this scope.
     #[inline]
     pub(crate) fn swap_in(&mut self) -> Swapped<'_> {
         swap(self);
         Swapped(self)
     }
 
-    /// The handle whose inbound took this request in. Known in every request that was let into a preview, as long as somebody
-    /// holds the handle.
+    /// The handle whose inbound took this request in.
+    #[inline]
     pub fn greenlane(&self) -> Option<Greenlane> {
         match &self.0 {
-            Kind::Known(known) => known.greenlane(),
-            Kind::Bare(bare) => bare.known.as_ref()?.greenlane(),
-            _ => Some(self.request()?.greenlane.clone()),
+            Kind::Unscoped | Kind::Background(_) => None,
+            Kind::Active { greenlane, .. } => Some(greenlane.clone()),
+            Kind::Bare(bare) => bare.greenlane.clone(),
+            Kind::Preview(preview) => Some(preview.greenlane.clone()),
+            Kind::Request(request) => Some(request.greenlane.clone()),
+            Kind::Moved(moved) => Some(moved.request.greenlane.clone()),
         }
+    }
+
+    /// Whether this handle's inbound took this request in.
+    #[inline]
+    pub(crate) fn is_of(&self, greenlane: &Greenlane) -> bool {
+        self.greenlane().is_some_and(|own| own.is(greenlane))
     }
 
     /// A span that began in this scope is of this trace. A request's hops are logged with its trace's id: what its
@@ -214,19 +192,6 @@ impl Scope {
     fn traced(&self) -> Option<&Traced> {
         let request = self.request().filter(|request| !request.lane.is_active());
         request.map(|request| &request.traced)
-    }
-
-    /// The number of the handle whose inbound opened this scope.
-    #[inline]
-    pub(crate) fn handle(&self) -> Option<u64> {
-        match &self.0 {
-            Kind::Unscoped | Kind::Background(_) => None,
-            Kind::Nothing { handle, .. } => Some(*handle),
-            Kind::Bare(bare) => Some(bare.handle),
-            Kind::Known(known) => Some(known.handle),
-            Kind::Request(request) => Some(request.greenlane.0.number),
-            Kind::Moved(moved) => Some(moved.request.greenlane.0.number),
-        }
     }
 
     /// Whether a preview on a call made here was copied from what the request said, in place of being set
@@ -255,16 +220,24 @@ impl Scope {
         }
     }
 
-    /// What calls of a preview's request are told, where nothing rides along and nothing was set apart; and where they are
-    /// tracked.
-    pub(crate) fn at_a_glance(&self) -> Option<(Arc<Known>, Option<Arc<RequestScope>>)> {
-        match &self.0 {
-            Kind::Known(known) => Some((known.clone(), None)),
-            Kind::Request(request) if request.carries_nothing() => {
-                Some((request.known.clone()?, Some(request.clone())))
-            }
-            _ => None,
-        }
+    /// The lane's preview as this handle writes it, where it is at hand.
+    #[inline]
+    pub(crate) fn preview_of(&self, greenlane: &Greenlane) -> Option<&CachedPreview> {
+        let preview = match &self.0 {
+            Kind::Preview(preview) => preview,
+            Kind::Request(request) => request.preview.as_ref()?,
+            _ => return None,
+        };
+        preview.greenlane.is(greenlane).then_some(preview)
+    }
+}
+
+impl Lane {
+    /// The lane of the scope this code runs in; the active lane where there is no scope.
+    ///
+    /// [`Scope::current`] tells these two apart.
+    pub fn current() -> Self {
+        Scope::look(|scope| scope.map_or(Self::ACTIVE, Scope::lane))
     }
 }
 
@@ -319,7 +292,7 @@ mod tests {
         let greenlane = Greenlane::inside("fms-api").build().unwrap();
         let mut headers = vec![("x-preview".to_owned(), b"release-42".to_vec())];
         let inbound = greenlane.extract(&mut headers);
-        let scope = inbound.scope().unwrap();
+        let scope = inbound.scope();
         assert!(!scope.is_background() && !scope.is_plain());
         scope.run_sync(|| {
             assert_eq!(Lane::current().to_string(), "release-42");

@@ -1,45 +1,69 @@
-//! The settings of a handle.
+//! The settings of a handle, and how it is made.
+
+mod env;
+mod guard;
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 
-use super::guard::GuardSettings;
-use super::{Greenlane, Inner, env};
+use self::guard::GuardSettings;
+use crate::admission::{Admission, Gate, Guard};
 use crate::carrier::HeaderName;
+use crate::counters::{Counters, Targets};
 use crate::egress::Egress;
 use crate::error::ConfigError;
-use crate::identity::{Identity, Role, RoleFile};
+use crate::handle::{Greenlane, Inner, Shortcut};
+use crate::identity::Identity;
+use crate::observer::Observers;
 use crate::preview::Preview;
+use crate::reload::follow_role;
+use crate::role::Role;
+use crate::role_file::RoleFile;
+use crate::warned::Warned;
 use crate::wire::{Wire, Wires};
+
+impl Greenlane {
+    /// An instance that only our own services reach: it believes the wire.
+    pub fn inside(service: impl Into<String>) -> Builder {
+        Builder::new(service.into(), GuardSettings::default())
+    }
+
+    /// An instance that strangers reach: what they say of previews is taken off the request, and
+    /// only these gates let one in, in this order. Without gates nobody gets in.
+    pub fn edge(service: impl Into<String>, gates: impl IntoIterator<Item = Gate>) -> Builder {
+        Builder::new(service.into(), GuardSettings::of(gates))
+    }
+}
 
 /// The settings of a [`Greenlane`]. What is wrong with them is said by [`build`](Builder::build).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    pub(super) service: String,
-    pub(super) version: Option<String>,
-    pub(super) serves: Vec<String>,
-    pub(super) role: Option<Role>,
-    pub(super) role_file: Option<PathBuf>,
-    pub(super) header: Option<String>,
-    pub(super) baggage_key: Option<String>,
-    pub(super) wires: Vec<Wire>,
-    pub(super) guard: GuardSettings,
-    pub(super) default_egress: bool,
-    pub(super) egress: Vec<String>,
-    pub(super) carry: Vec<String>,
-    pub(super) carry_baggage: bool,
+    service: String,
+    version: Option<String>,
+    serves: Vec<String>,
+    role: Option<Role>,
+    role_file: Option<PathBuf>,
+    header: Option<String>,
+    baggage_key: Option<String>,
+    wires: Vec<Wire>,
+    guard: GuardSettings,
+    default_egress: bool,
+    egress: Vec<String>,
+    carry: Vec<String>,
+    carry_baggage: bool,
     /// `None`: the environment decides.
-    pub(super) strict: Option<bool>,
-    pub(super) reject_malformed: bool,
-    pub(super) private_responses: bool,
-    pub(super) trail: bool,
-    pub(super) hidden: bool,
-    pub(super) hide_wires: bool,
-    pub(super) enabled: bool,
+    strict: Option<bool>,
+    reject_malformed: bool,
+    private_responses: bool,
+    trail: bool,
+    hidden: bool,
+    hide_wires: bool,
+    enabled: bool,
 }
 
 impl Builder {
-    pub(super) fn new(service: String, guard: GuardSettings) -> Self {
+    fn new(service: String, guard: GuardSettings) -> Self {
         Self {
             service,
             version: None,
@@ -226,18 +250,19 @@ impl Builder {
                      believe it; to let nobody in, leave it on without gates"
                 );
             }
-            let inner = Inner::disabled(self.service, self.role, self.role_file.map(RoleFile))?;
+            let greenlane =
+                start(disabled(self.service, self.role, self.role_file.map(RoleFile))?)?;
             // A file that can't be read is counted and logged inside.
-            let _ = inner.reload();
-            return inner.start();
+            let _ = greenlane.reload();
+            return Ok(greenlane);
         }
         let strict = self.strict.map_or_else(env::strict, Ok)?;
         let inner = Inner { strict, ..self.into_inner()? };
-        inner.log();
-        inner.start()
+        log(&inner);
+        start(inner)
     }
 
-    pub(super) fn into_inner(self) -> Result<Inner, ConfigError> {
+    fn into_inner(self) -> Result<Inner, ConfigError> {
         let serves = self.serves.iter().map(|name| {
             let accepted = "names of previews, such as release-42";
             name.parse::<Preview>()
@@ -263,14 +288,8 @@ impl Builder {
         let carry = carry.collect::<Result<_, _>>()?;
         let egress = Egress::new(self.default_egress, &self.egress)?;
         let (admission, guard) = self.guard.resolve(self.role, role_file.as_ref(), &wires)?;
-        let carries = self.carry_baggage || !self.carry.is_empty();
         Ok(Inner {
             enabled: true,
-            only_wires: !(admission.is_edge() || guard.previews_only || carries),
-            only_lane: !(admission.is_edge()
-                || guard.reject_mismatch
-                || carries
-                || self.hide_wires),
             admission,
             guard,
             egress,
@@ -283,7 +302,88 @@ impl Builder {
             hidden: self.hidden,
             hide_wires: self.hide_wires,
             role_file,
-            ..Inner::new(identity, wires)
+            ..new(identity, wires)
         })
     }
 }
+
+/// The least that a handle is.
+fn new(identity: Identity, wires: Wires) -> Inner {
+    Inner {
+        enabled: false,
+        shortcut: Shortcut::default(),
+        identity,
+        wires,
+        admission: Admission::Inside,
+        guard: Guard::default(),
+        egress: Egress::default(),
+        carry: Vec::new(),
+        carry_baggage: false,
+        strict: false,
+        reject_malformed: false,
+        private_responses: false,
+        trail: false,
+        hidden: false,
+        hide_wires: false,
+        observers: Observers::default(),
+        counters: Counters::default(),
+        unscoped: Targets::default(),
+        warned_unscoped: Warned::default(),
+        role_file: None,
+        role_trouble: Mutex::default(),
+    }
+}
+
+/// Passes everything through. The role stays: workers of a preview don't start because somebody
+/// turned propagation off.
+fn disabled(
+    service: String,
+    role: Option<Role>,
+    role_file: Option<RoleFile>,
+) -> Result<Inner, ConfigError> {
+    let identity = |service| Identity::new(service, None, Vec::new(), role);
+    // It is made whatever else is set.
+    let identity = identity(service).or_else(|_| identity("disabled".to_owned()))?;
+    Ok(Inner { role_file, ..new(identity, Wires::of(Vec::new())) })
+}
+
+/// Makes it a handle, which stays until the process ends, and whose role file is followed.
+fn start(inner: Inner) -> Result<Greenlane, ConfigError> {
+    let shortcut = Shortcut::of(&inner);
+    let greenlane = Greenlane(Box::leak(Box::new(Inner { shortcut, ..inner })));
+    follow_role(&greenlane)?;
+    Ok(greenlane)
+}
+
+fn log(inner: &Inner) {
+    let wires: Vec<_> = inner.wires.all.iter().map(Wire::describe).collect();
+    let carry: Vec<_> = inner.carry.iter().map(HeaderName::as_str).collect();
+    let serves: Vec<_> = inner.identity.serves.iter().map(Preview::as_str).collect();
+    tracing::info!(
+        service = &*inner.identity.service,
+        version = inner.identity.version.as_deref(),
+        serves = serves.join(","),
+        role = inner.identity.role().map_or("unknown", Role::as_str),
+        role_file = inner.role_file.as_ref().map(|file| file.0.display().to_string()),
+        wires = wires.join(","),
+        admission = inner.admission.describe(),
+        egress = inner.egress.describe(),
+        carry = carry.join(","),
+        carry_baggage = inner.carry_baggage,
+        strict = inner.strict,
+        reject_malformed = inner.reject_malformed,
+        reject_mismatch = inner.guard.reject_mismatch,
+        previews_only = inner.guard.describe(),
+        private_responses = inner.private_responses,
+        trail = inner.trail,
+        hidden = inner.hidden,
+        hide_wires = inner.hide_wires,
+        "greenlane: configuration"
+    );
+    if let Some(edge) = inner.admission.edge() {
+        edge.warn(&inner.identity.service);
+    }
+}
+
+#[cfg(test)]
+mod tests;

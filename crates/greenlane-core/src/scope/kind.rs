@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::Lane;
-use crate::propagator::RequestScope;
-use crate::wire::Known;
+use super::preview::CachedPreview;
+use super::request::RequestScope;
+use crate::handle::Greenlane;
+use crate::lane::Lane;
 
 /// Two words wide: it is moved and swapped with every poll. What is rare stands behind a pointer.
 #[derive(Clone)]
@@ -13,13 +14,13 @@ pub(crate) enum Kind {
     /// never takes what it finds there for its own.
     Unscoped,
     /// A request without a preview and with nothing to hold, as nearly every one. It is not even dropped.
-    Nothing {
-        handle: u64,
+    Active {
+        greenlane: Greenlane,
         /// See [`Apart`].
         barred: bool,
     },
     /// A request for a preview, with nothing else to hold. No allocation.
-    Known(Arc<Known>),
+    Preview(Arc<CachedPreview>),
     Request(Arc<RequestScope>),
     /// Part of a request's work, which the application put into another lane.
     Moved(Arc<Moved>),
@@ -35,10 +36,9 @@ pub(crate) struct Moved {
 
 pub(crate) struct Bare {
     pub(super) lane: Lane,
-    pub(super) handle: u64,
+    /// The handle whose inbound took the request in.
+    pub(super) greenlane: Option<Greenlane>,
     pub(super) apart: Apart,
-    /// The request's own preview.
-    pub(super) known: Option<Arc<Known>>,
 }
 
 /// What calls don't travel in, although something on them may say so: a tracer or a proxying handler

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::env;
 
+use super::Builder;
 use super::guard::GuardSettings;
-use super::{Builder, Greenlane};
 use crate::error::ConfigError;
-use crate::identity::Role;
+use crate::handle::Greenlane;
+use crate::role::Role;
 use crate::wire::Wire;
 
 const PREFIX: &str = "GREENLANE_";

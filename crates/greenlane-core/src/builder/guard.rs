@@ -1,9 +1,10 @@
 //! Who may enter, and who is answered: the settings of the edge, and of what stands behind it.
 
 use super::Builder;
-use crate::admission::{Admission, Edge, Gate, Sources};
+use crate::admission::{Admission, Edge, Gate, Guard, Sources};
 use crate::error::ConfigError;
-use crate::identity::{Role, RoleFile};
+use crate::role::Role;
+use crate::role_file::RoleFile;
 use crate::wire::Wires;
 
 /// As they are set.
@@ -17,14 +18,6 @@ pub(super) struct GuardSettings {
     pub(super) previews_only: bool,
     pub(super) reject_mismatch: bool,
     pub(super) probes: Vec<String>,
-}
-
-/// Who is answered, as it holds.
-#[derive(Debug, Default)]
-pub(crate) struct Guard {
-    pub(crate) previews_only: bool,
-    pub(crate) reject_mismatch: bool,
-    probes: Vec<Box<str>>,
 }
 
 impl Builder {
@@ -133,22 +126,6 @@ impl GuardSettings {
         let probes = self.probes.into_iter().map(Into::into).collect();
         let (previews_only, reject_mismatch) = (self.previews_only, self.reject_mismatch);
         Ok((admission, Guard { previews_only, reject_mismatch, probes }))
-    }
-}
-
-impl Guard {
-    /// Whether a request in the active lane is kept from the handler.
-    pub(crate) fn keeps_out(&self, path: Option<&str>) -> bool {
-        let probe = || path.is_some_and(|path| self.probes.iter().any(|probe| **probe == *path));
-        self.previews_only && !probe()
-    }
-
-    pub(super) fn describe(&self) -> String {
-        match (self.previews_only, self.probes.is_empty()) {
-            (false, _) => "false".to_owned(),
-            (true, true) => "true".to_owned(),
-            (true, false) => format!("but for {}", self.probes.join(", ")),
-        }
     }
 }
 

@@ -1,14 +1,13 @@
 //! Another context that travels beside the scope, such as a tracer's.
 
 use std::any::Any;
-use std::cell::Cell;
-use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-use crate::config::Greenlane;
 use crate::error::ConfigError;
-use crate::lane::Scope;
+use crate::handle::Greenlane;
 use crate::preview::Preview;
+use crate::scope::Scope;
+use crate::sending::Underway;
 
 /// Keeps another context in step with the scope. For bridges such as `greenlane-opentelemetry`.
 ///
@@ -85,43 +84,6 @@ impl Entered {
     }
 }
 
-thread_local! {
-    static SENDING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this code runs inside of an outbound, on a call that was told a preview. A propagator that writes `baggage`
-/// here may overwrite what the outbound wrote, which it can't see. Known only where there is a [`Companion`].
-pub fn is_sending() -> bool {
-    SENDING.get()
-}
-
-/// As long as an outbound sends.
-#[derive(Debug)]
-#[must_use]
-pub struct Underway {
-    /// What it was before, where it changed.
-    before: Option<bool>,
-    /// It is this thread's: not to be held while something is awaited.
-    _here: PhantomData<*const ()>,
-}
-
-impl Underway {
-    pub(crate) const NOTHING: Self = Self { before: None, _here: PhantomData };
-
-    pub(crate) fn set(sending: bool) -> Self {
-        Self { before: Some(SENDING.replace(sending)), _here: PhantomData }
-    }
-}
-
-impl Drop for Underway {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(before) = self.before {
-            SENDING.set(before);
-        }
-    }
-}
-
 /// What the application named around an inbound.
 pub(crate) fn named(greenlane: &Greenlane) -> Option<Preview> {
     COMPANION.get()?.named(greenlane)
@@ -129,7 +91,7 @@ pub(crate) fn named(greenlane: &Greenlane) -> Option<Preview> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::sync::Once;
 
     use super::*;
@@ -229,7 +191,7 @@ mod tests {
         ] {
             let request: Vec<_> = request.into_iter().collect();
             let inbound = handle.extract(&mut headers(&request));
-            assert_eq!(inbound.scope().unwrap().lane().to_string(), lane, "{handle:?} {request:?}");
+            assert_eq!(inbound.scope().lane().to_string(), lane, "{handle:?} {request:?}");
         }
         NAMED.with_borrow_mut(|named| *named = None);
     }

@@ -2,28 +2,22 @@
 
 mod format;
 mod hop;
+mod read;
 mod recorder;
 mod rendered;
 
-pub(crate) use hop::printable;
-pub use hop::{Hop, Served};
-pub(crate) use recorder::{Call, Full, Recorder, Slot};
-pub(crate) use rendered::{Made, Rendered};
+pub use format::TrailError;
+pub use hop::Hop;
+pub(crate) use read::ReadTrail;
+pub(crate) use recorder::{Call, Full, Pending, Recorder, Slot};
+pub(crate) use rendered::{Own, Rendered};
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use crate::carrier::{HeaderName, HeaderSource};
-use crate::error::TrailError;
-use crate::memo::Memo;
 
 /// The response header that holds a trail.
 pub static TRAIL: HeaderName = HeaderName::known("x-preview-trail");
-
-/// At most so many hops, after folding.
-pub(crate) const MAX_HOPS: usize = 64;
-/// At most so many bytes: nginx's default buffers answer 502 near 4 KiB of response head.
-pub(crate) const MAX_BYTES: usize = 2048;
 
 /// Who answered one request: an RFC 9651 list of hops, in pre-order of the call tree and in the
 /// order in which calls started.
@@ -53,7 +47,8 @@ impl Trail {
     /// When it is longer than a trail may be, is no list of hops, or does not start at depth 0 and
     /// step down by one at a time.
     pub fn parse(value: &[u8]) -> Result<Self, TrailError> {
-        format::parse(value)
+        let (hops, truncated) = format::parse(value)?;
+        Ok(Self { hops, truncated })
     }
 
     /// Reads a trail from headers; `None` where there is none.
@@ -65,31 +60,15 @@ impl Trail {
         Self::value(headers).map(|value| Self::parse(&value))
     }
 
-    fn value(headers: &(impl HeaderSource + ?Sized)) -> Option<Cow<'_, [u8]>> {
+    pub(crate) fn value(headers: &(impl HeaderSource + ?Sized)) -> Option<Cow<'_, [u8]>> {
         let mut value: Option<Cow<'_, [u8]>> = None;
         headers.visit(&TRAIL, &mut |line| match &mut value {
             // Enough to know that it is too long; a stranger's lines are not gathered for ever.
-            Some(value) if value.len() > MAX_BYTES => {}
+            Some(value) if value.len() > format::MAX_BYTES => {}
             Some(value) => value.to_mut().extend_from_slice(&[b", ", line].concat()),
             None => value = Some(line.into()),
         });
         value
-    }
-
-    /// [`of`](Trail::of), with those that were read before: most answers of a callee are alike.
-    pub(crate) fn of_known(
-        headers: &(impl HeaderSource + ?Sized),
-        known: &Memo<Arc<Self>>,
-    ) -> Option<Result<Arc<Self>, TrailError>> {
-        let value = Self::value(headers)?;
-        if let Some(trail) = known.get(&value) {
-            return Some(Ok(trail));
-        }
-        Some(Self::parse(&value).map(|trail| {
-            let trail = Arc::new(trail);
-            _ = known.get_or_keep(&value, || Some(trail.clone()));
-            trail
-        }))
     }
 
     /// The hops, in order.

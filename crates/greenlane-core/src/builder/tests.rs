@@ -111,7 +111,7 @@ fn the_kill_switch_works_whatever_else_is_broken() {
 /// The environment of a process can't be set safely from within: the test runs itself again.
 #[test]
 fn the_environments_kill_switch_holds_for_handles_made_by_code() {
-    const CHILD: &str = "config::tests::child_builds_a_handle";
+    const CHILD: &str = "builder::tests::child_builds_a_handle";
     for (value, outcome) in [
         ("false", "disabled"),
         ("False", "disabled"),

@@ -1,9 +1,9 @@
 //! Requests that are answered without asking the handler.
 
-use crate::admission::{Admitted, Reason};
-use crate::config::Greenlane;
-use crate::counters::Counter;
-use crate::trail::Served;
+use crate::admission::Admitted;
+use crate::handle::Greenlane;
+use crate::verdict::Served;
+use crate::wire::Reason;
 
 /// A hop's `reason`.
 pub(super) const NOT_ADMITTED: &str = "not-admitted";
@@ -24,6 +24,32 @@ enum Why {
 }
 
 impl Rejection {
+    /// Why the handler is not asked, where the settings say so.
+    pub(super) fn of(
+        greenlane: &Greenlane,
+        admitted: &Admitted,
+        path: Option<&str>,
+    ) -> Option<Self> {
+        let (inner, guard) = (greenlane.0, &greenlane.0.guard);
+        let why = match admitted {
+            Admitted::Preview { preview, .. } => {
+                let mismatch =
+                    guard.reject_mismatch && inner.identity.served(preview) == Served::Mismatch;
+                mismatch.then_some(Why::Mismatch)
+            }
+            Admitted::Refused(reason) if inner.reject_malformed => Some(Why::Unreadable(*reason)),
+            Admitted::Refused(_) | Admitted::Active => {
+                guard.keeps_out(path).then_some(Why::NotAdmitted)
+            }
+        };
+        why.map(|why| Self { why })
+    }
+
+    /// Whether it is one of those that [`Counter::Rejected`](crate::counters::Counter) counts: 403 or 421.
+    pub(super) fn is_counted(self) -> bool {
+        !matches!(self.why, Why::Unreadable(_))
+    }
+
     /// The status to answer with: 400 where the preview's name can't be read, 403 where none was asked for or
     /// let in, 421 (Misdirected Request, RFC 9110, section 15.5.20) where another one is wanted than is served.
     pub fn status(&self) -> u16 {
@@ -46,26 +72,5 @@ impl Rejection {
             }
             Why::Mismatch => "this instance serves another preview than the one that is wanted",
         }
-    }
-}
-
-impl Greenlane {
-    /// Why the handler is not asked, where the settings say so.
-    pub(super) fn rejection(&self, admitted: &Admitted, path: Option<&str>) -> Option<Rejection> {
-        let inner = &*self.0;
-        let guard = &inner.guard;
-        let why = match admitted {
-            Admitted::Preview { preview, .. } => {
-                let mismatch = guard.reject_mismatch && self.served(preview) == Served::Mismatch;
-                mismatch.then_some(Why::Mismatch)
-            }
-            Admitted::Refused(reason) if inner.reject_malformed => Some(Why::Unreadable(*reason)),
-            Admitted::Refused(_) | Admitted::Active => {
-                guard.keeps_out(path).then_some(Why::NotAdmitted)
-            }
-        }?;
-        let rejected = !matches!(why, Why::Unreadable(_));
-        inner.counters.add(Counter::Rejected, rejected.into());
-        Some(Rejection { why })
     }
 }

@@ -1,0 +1,136 @@
+//! A request that was taken in.
+
+use std::time::Instant;
+
+use super::answer;
+use super::handler::HandlerFuture;
+use super::rejection::Rejection;
+use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
+use crate::lane::Lane;
+use crate::observer::Answered;
+use crate::scope::Scope;
+use crate::trace::TraceId;
+use crate::verdict::Served;
+
+/// A request that was taken in, until its response head leaves.
+///
+/// The adapter [runs](InboundCall::run) the handler in its scope, keeps the response body there too, and calls
+/// [`answered`](InboundCall::answered) with the response's headers.
+#[derive(Debug)]
+#[must_use]
+pub struct InboundCall {
+    pub(super) scope: Scope,
+    /// When it was taken in, where an observer wants to know its end.
+    began: Option<Instant>,
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What nearly no request has.
+#[derive(Debug)]
+pub(super) struct Rare {
+    pub(super) rejection: Option<Rejection>,
+    pub(super) refusal: Option<Refusal>,
+    /// It belongs to the request around it, which is answered by itself.
+    pub(super) joined: bool,
+}
+
+/// A request that was kept out of its preview.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// A hop's `reason`.
+    pub(super) reason: &'static str,
+    pub(super) trace_id: Option<TraceId>,
+}
+
+impl InboundCall {
+    #[inline]
+    pub(super) fn new(scope: Scope, rare: Option<Box<Rare>>) -> Self {
+        let observed = scope.greenlane().is_some_and(|own| own.0.observers.are_there());
+        Self { scope, began: observed.then(Instant::now), rare }
+    }
+
+    /// A request inside of another one, whose scope this is.
+    pub(super) fn joined(scope: Scope) -> Self {
+        let rare = Rare { rejection: None, refusal: None, joined: true };
+        Self { scope, began: None, rare: Some(Box::new(rare)) }
+    }
+
+    /// The scope to run the handler in. An inbound inside of another one of the same handle has that one's.
+    #[inline]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Set when the request is to be answered without asking the handler.
+    #[inline]
+    pub fn rejection(&self) -> Option<Rejection> {
+        self.rare.as_ref()?.rejection
+    }
+
+    /// Runs the handler in the request's scope: the function that makes its future, every poll of that, and its drop.
+    /// Some services do their work in `call`, others in the future.
+    #[inline]
+    pub fn run<F: Future>(self, make: impl FnOnce() -> F) -> HandlerFuture<F> {
+        HandlerFuture::new(self, make)
+    }
+
+    /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it.
+    #[inline]
+    pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
+        answer::put(&self, headers);
+        if self.began.is_some() {
+            self.end(Some((status, grpc_status(headers))));
+        }
+    }
+
+    /// Tells the observers, once.
+    #[cold]
+    fn end(&mut self, answer: Option<(u16, Option<u8>)>) {
+        let (Some(began), Some(greenlane)) = (self.began.take(), self.scope.greenlane()) else {
+            return;
+        };
+        let (inner, lane) = (greenlane.0, self.lane());
+        let refused = self.rare.as_ref().is_some_and(|rare| rare.refusal.is_some());
+        let verdict = || lane.preview().map(|preview| inner.identity.served(preview));
+        inner.observers.answered(&Answered {
+            lane,
+            served: if refused { Some(Served::Refused) } else { verdict() },
+            role: inner.identity.role(),
+            status: answer.map(|(status, _)| status),
+            grpc_status: answer.and_then(|(_, grpc_status)| grpc_status),
+            took: began.elapsed(),
+        });
+    }
+
+    fn lane(&self) -> &Lane {
+        self.scope.lane_ref()
+    }
+}
+
+fn grpc_status(head: &impl HeaderSource) -> Option<u8> {
+    let mut status = None;
+    head.visit(&GRPC_STATUS, &mut |code| {
+        status = std::str::from_utf8(code).ok().and_then(|code| code.parse().ok());
+    });
+    status
+}
+
+/// A request that was dropped without an answer has an end, too.
+impl Drop for InboundCall {
+    #[inline]
+    fn drop(&mut self) {
+        if self.began.is_some() {
+            self.end(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_five_words_wide() {
+        assert_eq!(size_of::<InboundCall>(), 5 * size_of::<usize>());
+    }
+}

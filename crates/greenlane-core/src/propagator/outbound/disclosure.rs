@@ -1,0 +1,208 @@
+//! What a callee is told.
+
+use std::sync::Arc;
+
+use super::call::{OutboundCall, Tracked};
+use super::destination::Destination;
+use super::lane::Said;
+use crate::carrier::HeaderSink;
+use crate::counters::Counter;
+use crate::handle::Greenlane;
+use crate::lane::Lane;
+use crate::scope::{CachedPreview, Carried, RequestScope, Scope};
+use crate::trail::{Full, Pending};
+use crate::wire::keep_from_connection;
+
+/// What a callee is told of a call's lane, as egress decides on its host.
+#[derive(Debug)]
+#[must_use]
+pub struct Disclosure {
+    pub(super) greenlane: Greenlane,
+    pub(super) scope: Option<Scope>,
+    pub(super) said: Said,
+    pub(super) lane: Lane,
+    /// Whether the lane is not the scope's.
+    pub(super) is_set: bool,
+    pub(super) telling: Telling,
+    pub(super) withheld: Option<Box<Withheld>>,
+    /// The call's hop, where the request has a trail.
+    pub(super) hop: Option<Pending>,
+}
+
+/// What becomes of what there is to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// There is nothing.
+    Nothing,
+    /// It goes on the request.
+    Done,
+    /// Egress refuses the host.
+    Withheld,
+}
+
+impl Telling {
+    /// `something` says whether there is a preview or something that rides along, `lines` whether the call has a line
+    /// that could be ours.
+    pub(super) fn of(something: bool, lines: bool, allowed: bool) -> Self {
+        match (something, allowed) {
+            (true, true) => Self::Done,
+            (false, true) => Self::Nothing,
+            // A laxer reader could take a line for ours that says nothing to us.
+            (_, false) if something || lines => Self::Withheld,
+            (_, false) => Self::Nothing,
+        }
+    }
+}
+
+/// A host that egress refuses.
+#[derive(Debug)]
+pub(super) struct Withheld {
+    host: Option<Box<str>>,
+    peer: Option<Box<str>>,
+    /// There is a preview, or something that rides along.
+    something: bool,
+}
+
+impl Withheld {
+    pub(super) fn of(to: &Destination<'_>, something: bool) -> Box<Self> {
+        let (host, peer) = (to.host.map(Into::into), to.peer.map(Into::into));
+        Box::new(Self { host, peer, something })
+    }
+}
+
+impl Disclosure {
+    /// Whether the call holds something that egress guards: its host is told, or it is kept back.
+    pub fn discloses(&self) -> bool {
+        self.telling != Telling::Nothing
+    }
+
+    /// Writes on the headers what the callee is told, or takes it off.
+    #[inline]
+    pub fn apply<H: HeaderSink>(mut self, headers: &mut H) -> OutboundCall {
+        let inner = self.greenlane.0;
+        if let Some(edge) = inner.admission.edge() {
+            // A tracer or a middleware may have copied it before the inbound saw the request.
+            let copied = edge.take_off(headers);
+            inner.counters.add(Counter::Stripped, copied.into());
+        }
+        if self.said.watched {
+            self.take_off(headers);
+        }
+        match self.telling {
+            Telling::Nothing => {}
+            Telling::Done => self.write(headers),
+            Telling::Withheld => self.withhold(headers),
+        }
+        let tracked = self.hop.take().and_then(|hop| self.track(hop));
+        let takes_trail = self.scope.is_some();
+        OutboundCall { lane: self.lane, told: self.telling, takes_trail, tracked }
+    }
+
+    /// Takes off the call what is not the application's, and counts it.
+    fn take_off(&self, headers: &mut impl HeaderSink) {
+        let (inner, said) = (self.greenlane.0, &self.said);
+        if said.removes_tracestate {
+            inner.wires.strip_tracestate(headers);
+        }
+        if said.removes {
+            inner.wires.strip(headers, &inner.counters);
+        }
+        inner.counters.add(Counter::Stripped, said.stripped.into());
+        inner.counters.add(Counter::Conflicts, said.conflict.into());
+        if let Some(reason) = said.unreadable {
+            inner.counters.add(reason.counter(), 1);
+        }
+    }
+
+    fn write<H: HeaderSink>(&self, headers: &mut H) {
+        let inner = self.greenlane.0;
+        let of_scope = self.scope.as_ref().filter(|_| !self.is_set);
+        let preview = of_scope.and_then(|scope| scope.preview_of(&self.greenlane));
+        match (preview, self.carried()) {
+            (Some(preview), None) if !self.said.watched => {
+                inner.wires.write_values(&preview.values, headers);
+            }
+            (Some(preview), carried) => self.write_all(Some(preview), carried, headers),
+            (None, carried) => self.write_all(self.cached().as_deref(), carried, headers),
+        }
+    }
+
+    fn write_all<H: HeaderSink>(
+        &self,
+        preview: Option<&CachedPreview>,
+        carried: Option<&Carried>,
+        headers: &mut H,
+    ) {
+        let wires = &self.greenlane.0.wires;
+        let baggage = carried.map_or(&[][..], |carried| &carried.baggage);
+        let values = preview.map(|preview| &preview.values);
+        let counters = &self.greenlane.0.counters;
+        wires.write(self.lane.preview(), values, baggage, headers, counters);
+        if !self.lane.is_active() {
+            keep_from_connection(headers, |option| wires.are_named_by(option));
+        }
+        for (name, lines) in carried.iter().flat_map(|carried| &carried.headers) {
+            if !headers.has(name) {
+                lines.iter().for_each(|line| headers.append(name, line));
+            }
+        }
+    }
+
+    #[cold]
+    fn withhold(&mut self, headers: &mut impl HeaderSink) {
+        let inner = self.greenlane.0;
+        // Also what is not ours to the letter, and a laxer reader could take for it.
+        let stripped = inner.wires.strip(headers, &inner.counters);
+        let Some(withheld) = self.withheld.take() else { return };
+        if !withheld.something && !stripped {
+            self.telling = Telling::Nothing;
+            return;
+        }
+        let (peer, host) = (withheld.peer.as_deref(), withheld.host.as_deref());
+        inner.egress.warn_refused(&inner.identity.service, peer, host);
+        inner.counters.add(Counter::Withheld, 1);
+    }
+
+    fn carried(&self) -> Option<&Carried> {
+        Some(&self.request()?.carried).filter(|carried| !carried.is_empty())
+    }
+
+    /// Begins the call's hop in its request's trail.
+    fn track(&self, hop: Pending) -> Option<Tracked> {
+        let request: &Arc<RequestScope> = self.request()?;
+        let apart = hop.attempt > 1 || hop.wanted.is_some();
+        let place = request.recorder.as_ref()?.start(hop).map_err(|(full, hop)| {
+            let counter = match full {
+                Full::Late => Counter::LateCalls,
+                Full::TooMany => Counter::Untracked,
+            };
+            self.greenlane.0.counters.add(counter, 1);
+            Box::new(hop)
+        });
+        let withheld = self.telling == Telling::Withheld;
+        let (greenlane, request) = (self.greenlane.clone(), request.clone());
+        Some(Tracked { greenlane, request, place, withheld, apart, open: true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_host_is_told_nothing_and_an_allowed_one_what_there_is() {
+        for (something, lines, allowed, telling) in [
+            (true, false, true, Telling::Done),
+            (true, true, true, Telling::Done),
+            (false, false, true, Telling::Nothing),
+            (false, true, true, Telling::Nothing),
+            (true, false, false, Telling::Withheld),
+            (true, true, false, Telling::Withheld),
+            (false, true, false, Telling::Withheld),
+            (false, false, false, Telling::Nothing),
+        ] {
+            let found = Telling::of(something, lines, allowed);
+            assert_eq!(found, telling, "{something} {lines} {allowed}");
+        }
+    }
+}
