@@ -29,11 +29,13 @@ pub struct Case {
     pub foreign: bool,
     /// How many headers besides `host` and `accept`.
     pub others: usize,
+    /// How many different previews requests ask for, in turn.
+    pub previews: usize,
 }
 
 impl Case {
     const fn new(name: &'static str, header: bool, members: usize, others: usize) -> Self {
-        Self { name, header, members, foreign: false, others }
+        Self { name, header, members, foreign: false, others, previews: 1 }
     }
 
     /// All of them.
@@ -51,9 +53,19 @@ impl Case {
         Self::new("baggage-64", false, 64, 0),
     ];
 
+    /// What many threads are asked at a time. Different previews stand in the header and in baggage, so that everybody sees
+    /// what it reads.
+    pub const THREADS: [Self; 5] = [
+        Self::new("absent", false, 0, 0),
+        Self { foreign: true, ..Self::new("absent-baggage-5", false, 5, 0) },
+        Self::new("baggage-1", false, 1, 0),
+        Self { previews: 8, ..Self::new("previews-8", true, 1, 0) },
+        Self { previews: 100, ..Self::new("previews-100", true, 1, 0) },
+    ];
+
     /// The case of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|case| case.name == name)
+        Self::ALL.into_iter().chain(Self::THREADS).find(|case| case.name == name)
     }
 
     /// Whether a preview is asked for.
@@ -61,15 +73,16 @@ impl Case {
         self.header || (self.members > 0 && !self.foreign)
     }
 
-    /// A request of it.
-    pub fn request(&self, dialect: Dialect) -> Request<Body> {
+    /// The request that comes after so many others.
+    pub fn request(&self, dialect: Dialect, others: usize) -> Request<Body> {
         let mut request = Request::new(Body::default());
         *request.uri_mut() = Uri::from_static("http://fms-api/vehicles");
-        *request.headers_mut() = received(&self.headers(dialect));
+        let preview = format!("release-{}", 42 + others % self.previews.max(1));
+        *request.headers_mut() = received(&self.headers(dialect, &preview));
         request
     }
 
-    fn headers(&self, dialect: Dialect) -> HeaderMap {
+    fn headers(&self, dialect: Dialect, name: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("fms-api"));
         headers.insert("accept", HeaderValue::from_static("*/*"));
@@ -81,17 +94,17 @@ impl Case {
             (first..self.members).map(|n| (format!("key{n:02}"), format!("value-{n:02}")));
         match dialect {
             Dialect::Persist => {
-                let preview = self.has_preview().then(|| ("preview".into(), "release-42".into()));
+                let preview = self.has_preview().then(|| ("preview".into(), name.into()));
                 for (key, value) in preview.into_iter().chain(members) {
                     put(&mut headers, &format!("rpc-persist-{key}"), &value);
                 }
             }
             Dialect::Baggage => {
                 if self.header {
-                    put(&mut headers, "x-preview", "release-42");
+                    put(&mut headers, "x-preview", name);
                 }
                 if self.members > 0 {
-                    let preview = self.has_preview().then(|| "preview=release-42".to_owned());
+                    let preview = self.has_preview().then(|| format!("preview={name}"));
                     let rest = members.map(|(key, value)| format!("{key}={value}"));
                     let all: Vec<_> = preview.into_iter().chain(rest).collect();
                     put(&mut headers, "baggage", &all.join(","));

@@ -54,7 +54,7 @@ where
     B: http_body::Body,
 {
     fn requests(&self, case: &Case, count: usize) -> Vec<Request<Body>> {
-        (0..count).map(|_| case.request(self.1)).collect()
+        (0..count).map(|others| case.request(self.1, others)).collect()
     }
 
     fn take(&mut self, requests: &mut Vec<Request<Body>>) {

@@ -12,10 +12,12 @@ pub mod case;
 pub mod contenders;
 pub mod figures;
 pub mod hop;
+pub mod lackey;
 pub mod plots;
 pub mod profile;
 pub mod scale;
 pub mod servers;
+pub mod threads;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;

@@ -9,6 +9,7 @@ use plotters::prelude::*;
 use crate::case::Case;
 use crate::contenders;
 use crate::figures::Figures;
+use crate::threads::{self, THREADS};
 
 /// `docs/images`.
 fn images() -> PathBuf {
@@ -94,6 +95,82 @@ pub fn scale(all: &BTreeMap<&str, Vec<(u32, f64)>>) -> Result<(), Box<dyn Error>
         .background_style(WHITE)
         .border_style(BLACK)
         .draw()?;
+    root.present()?;
+    Ok(())
+}
+
+/// Those that the picture of threads has, each with its color.
+const LINES: [(&str, RGBColor); 4] = [
+    ("floor", RGBColor(120, 130, 140)),
+    ("greenlane", RGBColor(34, 139, 87)),
+    ("greenlane-trail", RGBColor(43, 108, 176)),
+    ("opentelemetry", RGBColor(214, 117, 28)),
+];
+
+/// Hops a second against threads: a chart for each case, all with one scale.
+///
+/// # Errors
+///
+/// When the picture can't be written.
+pub fn threads(figures: &threads::Figures) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(images())?;
+    let path = images().join("threads.svg");
+    let root = SVGBackend::new(&path, (960, 620)).into_drawing_area();
+    root.fill(&WHITE)?;
+    root.draw(&Text::new(
+        "Hops in memory, by how many threads take them with one handle",
+        (16, 14),
+        ("sans-serif", 18),
+    ))?;
+    let all = LINES.into_iter().flat_map(|(name, _)| {
+        let cells = Case::THREADS.into_iter().flat_map(|case| THREADS.map(|count| (case, count)));
+        cells.filter_map(move |(case, count)| figures.median(name, case.name, count))
+    });
+    let most = all.fold(1.0, f64::max) / 1e6 * 1.05;
+    let areas = root.margin(44, 4, 4, 4).split_evenly((2, 3));
+    for (area, case) in areas.iter().zip(Case::THREADS) {
+        let last = THREADS.len() as f64 - 1.0;
+        let mut chart = ChartBuilder::on(area)
+            .caption(case.name, ("sans-serif", 16))
+            .margin(8)
+            .margin_right(20)
+            .x_label_area_size(40)
+            .y_label_area_size(48)
+            .build_cartesian_2d(-0.2..last + 0.2, 0.0..most)?;
+        let threads = |at: &f64| {
+            let count = THREADS.get(at.round() as usize).filter(|_| at.fract().abs() < 0.01);
+            count.map(ToString::to_string).unwrap_or_default()
+        };
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_labels(THREADS.len())
+            .x_label_formatter(&threads)
+            .y_labels(6)
+            .y_label_formatter(&|millions| format!("{millions:.0}"))
+            .x_desc("threads")
+            .y_desc("millions a second")
+            .draw()?;
+        for (name, color) in LINES {
+            let cell = |(at, count): (usize, &usize)| {
+                Some((at as f64, figures.median(name, case.name, *count)? / 1e6))
+            };
+            let line: Vec<_> = THREADS.iter().enumerate().filter_map(cell).collect();
+            let points = line.iter().map(|point| Circle::new(*point, 3, color.filled()));
+            chart.draw_series(points)?;
+            chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
+        }
+    }
+    // The sixth place tells which line is whose.
+    if let Some(area) = areas.get(Case::THREADS.len()) {
+        for (at, (name, color)) in LINES.into_iter().enumerate() {
+            let top = 70 + 30 * at as i32;
+            area.draw(&PathElement::new([(60, top), (100, top)], color.stroke_width(2)))?;
+            area.draw(&Circle::new((80, top), 3, color.filled()))?;
+            area.draw(&Text::new(name, (112, top - 8), ("sans-serif", 15)))?;
+        }
+    }
     root.present()?;
     Ok(())
 }
