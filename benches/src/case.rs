@@ -73,6 +73,11 @@ impl Case {
         self.header || (self.members > 0 && !self.foreign)
     }
 
+    /// So many requests go before what is measured: until what is kept of each preview is kept.
+    pub fn before(&self) -> usize {
+        20 + 2 * self.previews
+    }
+
     /// The request that comes after so many others.
     pub fn request(&self, dialect: Dialect, others: usize) -> Request<Body> {
         let mut request = Request::new(Body::default());

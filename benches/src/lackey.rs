@@ -12,9 +12,6 @@ use std::{env, fmt};
 /// So many hops of each thread are looked at.
 pub const HOPS: usize = 100;
 
-/// So many hops of each thread go before: until what it keeps is kept, of a hundred previews too.
-pub const BEFORE: usize = 300;
-
 /// The bytes that one processor takes from another at a time.
 const LINE: u64 = 64;
 
@@ -117,7 +114,7 @@ impl Shared {
         let each = text.split("0x").skip(1).map(|entry| {
             let lines: Vec<_> = entry.lines().skip(1).collect();
             let frames = lines.chunks(2).map(|frame| match frame {
-                [function, place] if place.starts_with('?') => shortened(function),
+                [function, place] if place.ends_with('?') => shortened(function),
                 [function, place] => {
                     let place = place.split(" (").next().unwrap_or(place);
                     format!("{} ({place})", shortened(function))
@@ -137,7 +134,7 @@ impl fmt::Display for Shared {
         let names = self.functions();
         let named = |at: u64| match names.get(&at) {
             Some(name) => name.clone(),
-            None => format!("{at:#x}, of a library"),
+            None => format!("a library, as the allocator's, at {at:#x}"),
         };
         let mut functions: BTreeMap<String, [u32; 2]> = BTreeMap::new();
         for line in self.lines.values() {

@@ -19,39 +19,70 @@ pub const CONTENDERS: [&str; 6] =
 /// How many threads, in a table from left to right.
 pub const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 
-/// So many hops of each thread go before: until what it keeps is kept, of a hundred previews too.
-pub const BEFORE: usize = 500;
+/// So many requests of a thread are there at a time: more would fill its processor's cache.
+const BATCH: usize = 2000;
 
 /// Hops a second of all threads together, of which each takes so many requests.
 ///
-/// What is measured begins when the first thread starts, and ends when the last one is done.
+/// Requests are built before. What is measured begins when the first thread starts, and ends when the last one is done.
 pub fn hops_per_second(factory: &Factory, case: &Case, threads: usize, requests: usize) -> f64 {
+    let sizes: Vec<_> = (0..requests).step_by(BATCH).map(|at| BATCH.min(requests - at)).collect();
     let (ready, started) = (Barrier::new(threads), AtomicUsize::new(0));
-    let run = || {
+    let run = |thread: usize| {
+        stay_on_processor(thread);
         let mut hop = factory();
-        hop.take(&mut hop.requests(case, BEFORE));
-        let mut requests = hop.requests(case, requests);
-        // Nobody builds requests any more.
-        ready.wait();
-        // A barrier lets threads go one after the other, which takes as long as some hundred hops.
-        started.fetch_add(1, Ordering::AcqRel);
-        while started.load(Ordering::Acquire) < threads {
-            thread::yield_now();
+        hop.take(&mut hop.requests(case, case.before()));
+        let mut spans = Vec::new();
+        for (batch, size) in (1..).zip(&sizes) {
+            let mut requests = hop.requests(case, *size);
+            // Nobody builds requests any more.
+            ready.wait();
+            // A barrier lets threads go one after the other, which takes as long as some hundred hops.
+            started.fetch_add(1, Ordering::AcqRel);
+            while started.load(Ordering::Acquire) < batch * threads {
+                thread::yield_now();
+            }
+            let began = Instant::now();
+            let left = measured(&mut *hop, &mut requests);
+            let ended = Instant::now();
+            assert_eq!(left, 0);
+            spans.push((began, ended));
+            // Nobody builds requests yet.
+            ready.wait();
         }
-        let began = Instant::now();
-        let left = measured(&mut *hop, &mut requests);
-        let ended = Instant::now();
-        assert_eq!(left, 0);
-        (began, ended)
+        spans
     };
-    let spans: Vec<_> = thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+    let run = &run;
+    let spans: Vec<Vec<_>> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || run(thread))).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let began = spans.iter().map(|(began, _)| *began).min().unwrap();
-    let ended = spans.iter().map(|(_, ended)| *ended).max().unwrap();
-    (threads * requests) as f64 / (ended - began).as_secs_f64()
+    let took = (0..sizes.len()).map(|batch| {
+        let batch = spans.iter().filter_map(|spans| spans.get(batch));
+        let began = batch.clone().map(|(began, _)| *began).min().unwrap();
+        let ended = batch.map(|(_, ended)| *ended).max().unwrap();
+        (ended - began).as_secs_f64()
+    });
+    (threads * requests) as f64 / took.sum::<f64>()
 }
+
+/// Puts threads on processors in turn. What is measured is over before the system would have moved one of two threads that
+/// stand on one processor.
+#[cfg(target_os = "linux")]
+fn stay_on_processor(thread: usize) {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let allowed = sched_getaffinity(None).unwrap();
+    let mut processors = (0..CpuSet::MAX_CPU).filter(|processor| allowed.is_set(*processor));
+    let mine = processors.nth(thread % allowed.count() as usize).unwrap();
+    let mut only = CpuSet::new();
+    only.set(mine);
+    sched_setaffinity(None, &only).unwrap();
+}
+
+/// Elsewhere the system does as it likes.
+#[cfg(not(target_os = "linux"))]
+fn stay_on_processor(_: usize) {}
 
 /// Hops a second, by contender, case and number of threads.
 #[derive(Debug, Default)]

@@ -27,10 +27,10 @@ const THREADED: &str = env!("CARGO_BIN_EXE_threaded");
   cargo bench -p benches --bench threads -- --json")]
 struct Settings {
     /// How often each is measured; the median counts
-    #[arg(long, default_value_t = 11)]
+    #[arg(long, default_value_t = 15)]
     rounds: usize,
-    /// How many requests each thread has at a time
-    #[arg(long, default_value_t = 10_000)]
+    /// How many requests each thread takes at a time
+    #[arg(long, default_value_t = 4000)]
     requests: usize,
     /// These contenders alone, by commas
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(CONTENDERS))]

@@ -14,7 +14,7 @@ use std::thread;
 use benches::case::Case;
 use benches::contenders;
 use benches::hop::measured;
-use benches::lackey::{BEFORE, HOPS};
+use benches::lackey::HOPS;
 
 /// On a line of its own, so that nothing else of its line is taken for it.
 #[repr(align(64))]
@@ -32,8 +32,9 @@ fn main() {
     io::stderr().write_all(told.as_bytes()).expect("somebody reads");
     let turn = Barrier::new(2);
     let run = |is_first: bool| {
+        let held = others_blocks();
         let mut hop = factory();
-        hop.take(&mut hop.requests(&case, BEFORE));
+        hop.take(&mut hop.requests(&case, case.before()));
         let mut requests = hop.requests(&case, HOPS);
         turn.wait();
         if !is_first {
@@ -48,9 +49,18 @@ fn main() {
         }
         // Whoever is done first lives on until the other one is done too.
         turn.wait();
+        drop(held);
     };
     thread::scope(|scope| {
         scope.spawn(|| run(true));
         scope.spawn(|| run(false));
     });
+}
+
+/// Blocks that a thread takes first and holds, so that its hops have others.
+///
+/// What it was handed when it was started is of the arena of whoever started it. glibc keeps up to seven blocks of a size that a
+/// thread gave back for what the thread asks for next; one that is too many goes home to its arena, which is a write to it.
+fn others_blocks() -> Vec<Vec<u8>> {
+    (8..1040).step_by(16).flat_map(|size| (0..7).map(move |_| Vec::with_capacity(size))).collect()
 }

@@ -54,7 +54,7 @@ fn one_count_of_all_requests_is_seen_with_the_function_that_writes_it() {
     };
     let shared = shared(released, "shared-handle", &Case::THREADS[0]);
     assert_eq!((shared.count(), shared.writes()), (1, 2.0), "{shared}");
-    assert!(shared.to_string().contains("shared_handle"), "{shared}");
+    assert!(shared.to_string().contains("count_in_and_out"), "{shared}");
 }
 
 /// What lackey tells of two threads, of which one stores to the same line as the other one.
