@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use benches::servers::PATH;
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -21,6 +21,46 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// So many ask at a time, each as soon as it was answered.
 const ASKERS: usize = 8;
+
+/// What a request says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Case {
+    /// Nothing.
+    Absent,
+    /// Five members of baggage that are others', as tracers write them.
+    Others,
+    /// Which preview is wanted.
+    Preview,
+}
+
+impl Case {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Absent, Self::Others, Self::Preview];
+
+    /// As it stands in tables and files.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Others => "others",
+            Self::Preview => "preview",
+        }
+    }
+
+    fn put(self, headers: &mut HeaderMap) -> Result<()> {
+        match self {
+            Self::Absent => {}
+            Self::Others => {
+                let others = (0..5).map(|n| format!("key{n:02}=value-{n:02}")).collect::<Vec<_>>();
+                headers.insert("baggage", others.join(",").parse()?);
+            }
+            Self::Preview => {
+                headers.insert("x-preview", "release-42".parse()?);
+                headers.insert("baggage", "preview=release-42".parse()?);
+            }
+        }
+        Ok(())
+    }
+}
 
 /// A service that runs.
 pub(crate) struct Service {
@@ -43,21 +83,21 @@ pub(crate) struct Round {
 }
 
 impl Service {
-    pub(crate) fn start(framework: &str, wiring: &str) -> Result<Self> {
+    pub(crate) fn start(framework: &str, wiring: &str, threads: usize) -> Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_served"));
-        command.args([framework, wiring]).env_clear();
+        command.args([framework, wiring, &threads.to_string()]).env_clear();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("it says nothing")?).read_line(&mut line)?;
         Ok(Self { child, port: line.trim().parse()?, http2: framework == "tonic" })
     }
 
-    /// Asks for so long, with a preview or without.
-    pub(crate) async fn round(&self, preview: bool, time: Duration) -> Result<Round> {
+    /// Asks for so long.
+    pub(crate) async fn round(&self, case: Case, time: Duration) -> Result<Round> {
         let (began, before) = (Instant::now(), self.on_processor()?);
         let mut askers = JoinSet::new();
         for mut asker in self.askers().await? {
-            let request = self.request(preview)?;
+            let request = self.request(case)?;
             askers.spawn(async move {
                 let mut took = Vec::new();
                 while began.elapsed() < time {
@@ -110,7 +150,7 @@ impl Service {
         Ok(askers)
     }
 
-    fn request(&self, preview: bool) -> Result<Request<Full<Bytes>>> {
+    fn request(&self, case: Case) -> Result<Request<Full<Bytes>>> {
         let mut request = Request::new(Full::default());
         if self.http2 {
             *request.method_mut() = http::Method::POST;
@@ -123,10 +163,7 @@ impl Service {
             *request.uri_mut() = Uri::from_static(PATH);
             request.headers_mut().insert("host", "fms-api".parse()?);
         }
-        if preview {
-            request.headers_mut().insert("x-preview", "release-42".parse()?);
-            request.headers_mut().insert("baggage", "preview=release-42".parse()?);
-        }
+        case.put(request.headers_mut())?;
         Ok(request)
     }
 

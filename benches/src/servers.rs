@@ -18,6 +18,7 @@ use greenlane_tower::InboundLayer;
 use http::{Request, Response};
 use opentelemetry_instrumentation_actix_web::RequestTracing;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::{Grpc, NamedService};
@@ -40,12 +41,15 @@ pub const PATH: &str = "/benches.Api/Call";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Serves on one thread, tells its port, and ends with its standard input.
+/// On how many threads a service runs.
+pub const THREADS: [usize; 2] = [1, 2];
+
+/// Serves on so many threads, tells its port, and ends with its standard input.
 ///
 /// # Errors
 ///
 /// When no port can be opened, and for a framework or a wiring that there is none of.
-pub fn serve(framework: &str, wiring: &str) -> Result<()> {
+pub fn serve(framework: &str, wiring: &str, threads: usize) -> Result<()> {
     std::thread::spawn(|| {
         // Whoever started it is gone, or wants no more.
         _ = std::io::stdin().read(&mut [0]);
@@ -53,15 +57,19 @@ pub fn serve(framework: &str, wiring: &str) -> Result<()> {
     });
     let greenlane = Greenlane::inside("fms-api").version("1.9.0").serves(["release-42"]).build()?;
     match framework {
-        "axum" => runtime()?.block_on(axum(wiring, &greenlane)),
-        "actix-web" => actix_web::rt::System::new().block_on(actix(wiring, greenlane)),
-        "tonic" => runtime()?.block_on(tonic(wiring, &greenlane)),
+        "axum" => runtime(threads)?.block_on(axum(wiring, &greenlane)),
+        "actix-web" => actix_web::rt::System::new().block_on(actix(wiring, greenlane, threads)),
+        "tonic" => runtime(threads)?.block_on(tonic(wiring, &greenlane)),
         _ => Err(format!("no framework is called {framework}").into()),
     }
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()
+/// The one thread that there is, or so many workers that share what they have to do.
+fn runtime(threads: usize) -> std::io::Result<Runtime> {
+    match threads {
+        1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
 }
 
 #[allow(clippy::print_stdout)]
@@ -86,24 +94,24 @@ async fn axum(wiring: &str, greenlane: &Greenlane) -> Result<()> {
 
 /// A macro, since each stack of middlewares is a type that can't be named.
 macro_rules! listen {
-    ($app:expr) => {{
-        let server = HttpServer::new($app).workers(1).disable_signals();
+    ($app:expr, $threads:expr) => {{
+        let server = HttpServer::new($app).workers($threads).disable_signals();
         let server = server.bind((Ipv4Addr::LOCALHOST, 0))?;
         server.addrs().first().copied().into_iter().for_each(tell);
         Ok(server.run().await?)
     }};
 }
 
-async fn actix(wiring: &str, greenlane: Greenlane) -> Result<()> {
+async fn actix(wiring: &str, greenlane: Greenlane, threads: usize) -> Result<()> {
     let app = || App::new().route(PATH, web::get().to(|| async { "here" }));
     match wiring {
-        "bare" => listen!(app),
+        "bare" => listen!(app, threads),
         "greenlane" => {
-            listen!(move || app().wrap(greenlane_actix_web::Inbound::new(&greenlane)))
+            listen!(move || app().wrap(greenlane_actix_web::Inbound::new(&greenlane)), threads)
         }
         _ => {
             opentelemetry::with_a_tracer();
-            listen!(move || app().wrap(RequestTracing::new()))
+            listen!(move || app().wrap(RequestTracing::new()), threads)
         }
     }
 }
