@@ -83,9 +83,11 @@ impl Greenlane {
     }
 
     /// Tells this observer, from now on, of requests and hops. There may be several, and none can be
-    /// taken away.
+    /// taken away. A handle that is switched off has nothing to tell.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
-        self.0.observers.add(observer);
+        if self.0.enabled {
+            self.0.observers.add(observer);
+        }
     }
 
     /// What was counted since the handle was built.
