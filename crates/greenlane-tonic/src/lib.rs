@@ -20,9 +20,8 @@
 //! # drop((channel, server)); Ok::<(), greenlane_core::ConfigError>(()) }).unwrap();
 //! ```
 //!
-//! In strict mode a lost call is a `Status` whose source is an [`Unscoped`](greenlane_core::Unscoped). What a
-//! client *streams* is polled by the connection: hand it the lane
-//! ([`HandOffStream`](greenlane_core::HandOffStream)).
+//! In strict mode a lost call is a `Status` whose source is core's `Unscoped`. What a client *streams* is polled by the
+//! connection: hand it the lane (core's `HandOffStream`).
 //!
 //! Gates at the edge that ask for the peer's address learn it from what tonic puts on a request:
 //!
