@@ -153,6 +153,31 @@ async fn the_host_header_is_the_addresss_or_the_urls_or_the_applications() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_on_the_request_what_its_url_does_not_say() {
+    let says = service_fn(|mut request: Request<KeptBody<Body>>| {
+        let towards = Towards::take(request.extensions_mut());
+        let host = request.headers().get(HOST).map(|host| host.to_str().unwrap().to_owned());
+        let origin = towards.origin().map(ToString::to_string);
+        async move { Ok::<_, Infallible>(Response::new((host, origin, towards.is_made()))) }
+    });
+    let service = || Some("fms-map:8080".to_owned());
+    for (version, preview, host, expected) in [
+        (Version::HTTP_11, None, HostHeader::Keep, (service(), None, false)),
+        (Version::HTTP_2, None, HostHeader::Keep, (None, service(), false)),
+        (Version::HTTP_2, None, HostHeader::Target, (None, None, false)),
+        (Version::HTTP_2, Some("pr-17"), HostHeader::Target, (None, None, true)),
+    ] {
+        let route = Route::builder("fms-map", "http://10.0.3.6").host(host);
+        let routing = routing(route.preview("pr-*", "http://{service}-{preview}"));
+        let mut request = request("http://fms-map:8080/", full(""));
+        *request.version_mut() = version;
+        let scope = inbound(preview).scope().unwrap().clone();
+        let answer = scope.run(layer(&routing).layer(says).oneshot(request)).await.unwrap();
+        assert_eq!(answer.into_body(), expected, "{version:?} {preview:?} {host:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_the_table_does_not_have_is_called_where_its_url_says() {
     let elsewhere = Instance::start("elsewhere").await;
     let client = layer(&Routing::new(Routes::default())).layer(client());
