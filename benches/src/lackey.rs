@@ -12,6 +12,12 @@ use std::{env, fmt};
 /// So many hops of each thread are looked at.
 pub const HOPS: usize = 100;
 
+/// Where the functions are that melt into nearly all that count.
+const PLUMBING: [&str; 4] = ["atomic.rs", "mod.rs", "function.rs", "option.rs"];
+
+/// So many functions are told that melted into one another.
+const FRAMES: usize = 5;
+
 /// The bytes that one processor takes from another at a time.
 const LINE: u64 = 64;
 
@@ -113,14 +119,21 @@ impl Shared {
         // Each begins with its address; then a function and its place, from the inside out.
         let each = text.split("0x").skip(1).map(|entry| {
             let lines: Vec<_> = entry.lines().skip(1).collect();
-            let frames = lines.chunks(2).map(|frame| match frame {
-                [function, place] if place.ends_with('?') => shortened(function),
+            let frames = lines.chunks(2).filter_map(|frame| match frame {
+                // Each count and each drop would begin with them.
+                [_, place]
+                    if lines.len() > 2 && PLUMBING.iter().any(|of| place.starts_with(of)) =>
+                {
+                    None
+                }
+                [function, place] if place.ends_with('?') => Some(shortened(function)),
                 [function, place] => {
                     let place = place.split(" (").next().unwrap_or(place);
-                    format!("{} ({place})", shortened(function))
+                    Some(format!("{} ({place})", shortened(function)))
                 }
-                _ => String::new(),
+                _ => None,
             });
+            let frames = frames.take(FRAMES);
             frames.collect::<Vec<_>>().join(" < ")
         });
         let named = instructions.into_iter().zip(each);
@@ -151,7 +164,7 @@ impl fmt::Display for Shared {
         functions.sort_by_key(|(_, counts)| std::cmp::Reverse(*counts));
         let (lines, writes) = (self.count(), self.writes());
         writeln!(f, "{lines} lines are shared and written, {writes:.1} times by each hop")?;
-        for (function, counts) in functions.iter().take(12) {
+        for (function, counts) in functions.iter().take(24) {
             let [writes, reads] = counts.map(|count| f64::from(count) / (2 * HOPS) as f64);
             writeln!(f, "  writes {writes:.2}, reads {reads:.2}: {function}")?;
         }
