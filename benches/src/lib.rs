@@ -1,8 +1,9 @@
 //! What Greenlane costs, beside a hand-written floor and its peers.
 //!
 //! [`hop`] is one hop in memory, for each of the [`contenders`] and each of the [`case`]s; [`scale`] is what grows with
-//! what; [`servers`] are asked over loopback. `cargo bench -p benches` runs
-//! everything; `cargo test -p benches` holds what must not get worse.
+//! what; [`threads`] take hops with one handle; [`servers`] are asked over loopback. `cargo bench -p benches` runs
+//! everything; `cargo test -p benches` holds what must not get worse, and with [`lackey`] that threads write nothing that
+//! they share.
 
 // A measurement that can't be made has no result.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,8 +1,9 @@
 //! Threads that share a handle write to nothing of it: each would wait for the others' processors.
 //!
-//! glibc's allocator does not disturb. Each thread has an arena of its own and gives back what it took itself; what all arenas
-//! have together is written where arenas are made and where large blocks are mapped, which is before the hops that are looked
-//! at. So `bare` shares nothing either, and nothing is taken off.
+//! glibc's allocator does not disturb. Each thread has an arena of its own, and what all arenas have together is written where
+//! one is made or a large block is mapped, which is before the hops that are looked at. One thing did: a block that a thread was
+//! handed at its start went home to the other arena in the midst of its hops, so the program has threads hold such blocks. Hence
+//! `bare` shares nothing, and nothing is taken off.
 
 use std::path::Path;
 
