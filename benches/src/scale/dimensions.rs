@@ -192,7 +192,7 @@ fn members(size: u32) -> Box<dyn FnMut()> {
 fn body(size: u32) -> Box<dyn FnMut()> {
     let scope = Scope::background().with_lane(lane("release-42"));
     Box::new(move || {
-        let mut body = pin!(ScopedBody::new(Frames(size), Some(&scope)));
+        let mut body = pin!(ScopedBody::new(Frames(size), Some(scope.clone())));
         let mut context = Context::from_waker(Waker::noop());
         let mut next = poll_fn(|cx| body.as_mut().poll_frame(cx));
         while let Poll::Ready(Some(frame)) = Pin::new(&mut next).poll(&mut context) {

@@ -1,16 +1,16 @@
 //! What an error's response is to have.
 
 use actix_web::Error;
-use greenlane_core::{HeaderName, HeaderSink, HeaderSource, InboundCall};
+use greenlane_core::{HeaderName, HeaderSink, HeaderSource};
 
 use crate::headers::Headers;
 
 /// Puts the trail on the response that actix will make of this error, further out. The error itself
 /// stays as it is.
-pub(crate) fn answered(mut error: Error, inbound: InboundCall) -> Error {
+pub(crate) fn answered(mut error: Error, answer: impl FnOnce(u16, &mut Changes)) -> Error {
     let mut changes = Changes::default();
     let status = error.as_response_error().status_code().as_u16();
-    inbound.answered(status, &mut changes);
+    answer(status, &mut changes);
     if !changes.0.is_empty() {
         error.add_response_mapper(move |mut response| {
             changes.make(&mut Headers(response.headers_mut()));
@@ -23,7 +23,7 @@ pub(crate) fn answered(mut error: Error, inbound: InboundCall) -> Error {
 /// Notes changes, to be made later and perhaps more than once. It can't be looked at what is there
 /// already: some errors give their response away only once.
 #[derive(Default)]
-struct Changes(Vec<(HeaderName, Option<Box<[u8]>>)>);
+pub(crate) struct Changes(Vec<(HeaderName, Option<Box<[u8]>>)>);
 
 impl Changes {
     fn make(&self, headers: &mut impl HeaderSink) {

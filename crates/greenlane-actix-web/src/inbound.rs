@@ -146,11 +146,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Polled again after it was ready, a future may do anything but answer.
         match self.project().state.project() {
-            StateProj::Handled { future } => {
-                let (result, inbound) = ready!(future.poll(cx));
-                Poll::Ready(match result {
-                    Ok(response) => Ok(answered(response, inbound)),
-                    Err(error) => Err(errors::answered(error, inbound)),
+            StateProj::Handled { mut future } => {
+                Poll::Ready(match ready!(future.as_mut().poll(cx)) {
+                    Ok(mut response) => {
+                        let status = response.status().as_u16();
+                        let mut headers = Headers(response.headers_mut());
+                        let scope = future.answered(status, &mut headers);
+                        Ok(response.map_body(|_, body| ScopedBody::new(body, scope)))
+                    }
+                    Err(error) => Err(errors::answered(error, |status, headers| {
+                        _ = future.answered(status, headers);
+                    })),
                 })
             }
             StateProj::Rejected { response } => {
@@ -158,17 +164,6 @@ where
             }
         }
     }
-}
-
-fn answered<B: MessageBody>(
-    response: ServiceResponse<B>,
-    inbound: InboundCall,
-) -> ServiceResponse<ScopedBody<B>> {
-    let scope = inbound.scope().clone();
-    let mut response = response.map_body(|_, body| ScopedBody::new(body, Some(scope)));
-    let status = response.status().as_u16();
-    inbound.answered(status, &mut Headers(response.headers_mut()));
-    response
 }
 
 impl<F: Future, B> fmt::Debug for InboundFuture<F, B> {

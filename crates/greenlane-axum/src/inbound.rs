@@ -1,11 +1,12 @@
 //! The layer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum_core::BoxError;
 use axum_core::body::Body;
 use bytes::Bytes;
-use greenlane_core::{Greenlane, Name, Rejection, Scope, ScopedBody};
+use greenlane_core::{Greenlane, Rejection, Scope, ScopedBody};
 use greenlane_tower::{Inbound, KeepScope};
 use http::Extensions;
 use tower_layer::Layer;
@@ -48,7 +49,7 @@ impl InboundLayer {
 
     /// The name of the listener that this layer serves, for [`Gate::listener`](greenlane_core::Gate::listener).
     #[must_use]
-    pub fn listener(self, name: impl Into<Name>) -> Self {
+    pub fn listener(self, name: impl Into<Arc<str>>) -> Self {
         Self(self.0.listener(name))
     }
 }
@@ -72,7 +73,7 @@ where
 {
     type Body = Body;
 
-    fn keep(&self, body: B, scope: &Scope) -> Body {
+    fn keep(&self, body: B, scope: Scope) -> Body {
         let at_hand = body.size_hint().exact().is_some();
         if scope.holds_body(at_hand) {
             Body::new(ScopedBody::new(body, Some(scope)))

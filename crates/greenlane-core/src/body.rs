@@ -17,7 +17,7 @@ pin_project! {
     /// use greenlane_core::{Lane, Preview, Scope, ScopedBody};
     ///
     /// let scope = Scope::background().with_lane(Lane::from("release-42".parse::<Preview>()?));
-    /// let body = ScopedBody::new(String::from("streamed"), Some(&scope));
+    /// let body = ScopedBody::new(String::from("streamed"), Some(scope));
     /// # fn is_a_body<B: http_body::Body>(_: B) {}
     /// # is_a_body(body);
     /// # Ok::<(), greenlane_core::PreviewError>(())
@@ -32,8 +32,8 @@ pin_project! {
 
 impl<B> ScopedBody<B> {
     /// Keeps a body in this scope; without one it is left as it is.
-    pub fn new(body: B, scope: Option<&Scope>) -> Self {
-        Self { body: Scoped::new(body, scope.cloned()) }
+    pub fn new(body: B, scope: Option<Scope>) -> Self {
+        Self { body: Scoped::new(body, scope) }
     }
 
     /// An empty body, which can be made without one of its type: for an inbound that answers without asking the
@@ -105,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn a_streamed_body_is_polled_and_dropped_in_the_scope() {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let body = ScopedBody::new(Witness(seen.clone(), 3), Some(&Scope::background()));
+        let body = ScopedBody::new(Witness(seen.clone(), 3), Some(Scope::background()));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "xx");
         assert_eq!(*seen.lock().unwrap(), [true, true, true, true]);
     }
@@ -121,11 +121,11 @@ mod tests {
     #[test]
     fn size_and_end_are_the_bodys_own() {
         let full = http_body_util::Full::new(Bytes::from_static(b"four"));
-        let body = ScopedBody::new(full, Some(&Scope::background()));
+        let body = ScopedBody::new(full, Some(Scope::background()));
         assert_eq!(body.size_hint().exact(), Some(4));
         assert!(!body.is_end_stream());
         let empty = http_body_util::Empty::<Bytes>::new();
-        assert!(ScopedBody::new(empty, Some(&Scope::background())).is_end_stream());
+        assert!(ScopedBody::new(empty, Some(Scope::background())).is_end_stream());
         let ended = ScopedBody::<http_body_util::Full<Bytes>>::ended();
         assert_eq!((ended.is_end_stream(), ended.size_hint().exact()), (true, Some(0)));
     }

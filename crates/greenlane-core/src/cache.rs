@@ -16,6 +16,8 @@ use std::thread::LocalKey;
 #[derive(Debug)]
 pub(crate) struct Cache<T, const SETS: usize> {
     sets: Vec<[Option<(u64, T)>; 4]>,
+    /// The set and the place of the value that was found last.
+    last: (usize, usize),
     /// How many new values found their set full.
     missed: usize,
     permit: Permit,
@@ -28,7 +30,7 @@ impl<T, const SETS: usize> Cache<T, SETS> {
     const TURN: usize = 8;
 
     pub(crate) const fn new() -> RefCell<Self> {
-        RefCell::new(Self { sets: Vec::new(), missed: 0, permit: Permit::Open })
+        RefCell::new(Self { sets: Vec::new(), last: (0, 0), missed: 0, permit: Permit::Open })
     }
 
     fn keep(&mut self, hash: u64, value: T) {
@@ -53,10 +55,18 @@ impl<T, const SETS: usize> Cache<T, SETS> {
 
 impl<T: Clone, const SETS: usize> Cache<T, SETS> {
     #[inline]
-    fn find(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<T> {
-        let set = self.sets.get(hash as usize % SETS)?;
-        let found = set.iter().flatten().find(|(known, value)| *known == hash && is(value));
-        found.map(|(_, value)| value.clone())
+    fn last(&self, is: impl Fn(&T) -> bool) -> Option<T> {
+        let (_, value) = self.sets.get(self.last.0)?.get(self.last.1)?.as_ref()?;
+        is(value).then(|| value.clone())
+    }
+
+    fn find(&mut self, hash: u64, is: impl Fn(&T) -> bool) -> Option<T> {
+        let at = hash as usize % SETS;
+        let places = self.sets.get(at)?.iter().enumerate();
+        let mut known = places.filter_map(|(place, value)| Some((place, value.as_ref()?)));
+        let (place, (_, value)) = known.find(|(_, (known, value))| *known == hash && is(value))?;
+        self.last = (at, place);
+        Some(value.clone())
     }
 }
 
@@ -67,7 +77,16 @@ pub(crate) fn find<T: Clone, const SETS: usize>(
     hash: u64,
     is: impl Fn(&T) -> bool,
 ) -> Option<T> {
-    cache.try_with(|cache| cache.try_borrow().ok()?.find(hash, is)).ok().flatten()
+    cache.try_with(|cache| cache.try_borrow_mut().ok()?.find(hash, is)).ok().flatten()
+}
+
+/// The value that [`find`] found last, if `is` holds for it. It needs no hash: most requests of a thread are alike.
+#[inline]
+pub(crate) fn last<T: Clone, const SETS: usize>(
+    cache: &'static ThreadCache<T, SETS>,
+    is: impl Fn(&T) -> bool,
+) -> Option<T> {
+    cache.try_with(|cache| cache.try_borrow().ok()?.last(is)).ok().flatten()
 }
 
 /// Keeps a value that [`find`] did not find.

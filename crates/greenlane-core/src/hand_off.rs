@@ -18,7 +18,7 @@ use futures_core::Stream;
 pub use bind::{bind, bind_async, bind_fn};
 pub use envelope::Envelope;
 pub use run::{InScope, Scoped};
-pub(crate) use run::{drop_in, make_in, poll_in};
+pub(crate) use run::{drop_in, poll_in};
 pub use spawn::{JoinSetExt, spawn, spawn_blocking, spawn_local};
 
 use crate::lane::Lane;

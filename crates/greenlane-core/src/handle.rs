@@ -138,12 +138,6 @@ impl Greenlane {
         self.0.wires.write(lane.preview(), None, &[], headers, &self.0.counters);
     }
 
-    /// Whether both are the same handle.
-    #[inline]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0, other.0)
-    }
-
     /// A number that tells this handle from all others of the process.
     #[inline]
     pub(crate) fn number(&self) -> usize {
@@ -160,6 +154,16 @@ impl Greenlane {
         }
     }
 }
+
+/// Handles are equal where they are the same one.
+impl PartialEq for Greenlane {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Greenlane {}
 
 impl fmt::Debug for Greenlane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -82,12 +82,12 @@ impl Identity {
 
     /// The verdict of this instance on a request that wants a preview.
     pub(crate) fn served(&self, wanted: &Preview) -> Served {
-        self.served_as(wanted, self.role())
+        self.verdict(self.serves.contains(wanted), self.role())
     }
 
-    /// The verdict of this instance in this role.
-    pub(crate) fn served_as(&self, wanted: &Preview, role: Option<Role>) -> Served {
-        match (self.serves.contains(wanted), role) {
+    /// The verdict of this instance in this role, on a request that wants a preview that it serves, or does not.
+    pub(crate) fn verdict(&self, serves: bool, role: Option<Role>) -> Served {
+        match (serves, role) {
             (true, Some(Role::Active)) => Served::Promoted,
             (true, _) => Served::Preview,
             (false, Some(Role::Active)) => Served::Active,

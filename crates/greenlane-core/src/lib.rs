@@ -31,7 +31,6 @@ mod hand_off;
 mod handle;
 mod identity;
 mod lane;
-mod name;
 mod observer;
 mod preview;
 mod propagator;
@@ -74,7 +73,6 @@ pub use hand_off::{
 };
 pub use handle::Greenlane;
 pub use lane::Lane;
-pub use name::Name;
 pub use observer::{Answered, Observer};
 pub use preview::{Preview, PreviewError};
 pub use propagator::{

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub(crate) use kind::Kind;
 use kind::{Apart, Bare, Moved};
-pub(crate) use preview::{CachedPreview, Found};
+pub(crate) use preview::{Admitted, CachedPreview, Nobody};
 pub(crate) use request::{Carried, RequestScope};
 
 use crate::handle::Greenlane;
@@ -43,7 +43,7 @@ impl Scope {
     }
 
     /// Looks at the scope this code runs in. Not with what users wrote: it is borrowed meanwhile.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn look<R>(at: impl Fn(Option<&Self>) -> R) -> R {
         // A thread that ends has none to give any more.
         let looked = CURRENT.try_with(|current| {
@@ -120,6 +120,19 @@ impl Scope {
         }
     }
 
+    /// Whether calls made here carry nothing, and nothing that was copied from the request can be on them: it said no more
+    /// than was admitted.
+    #[inline]
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self.0, Kind::Active { barred: false, .. })
+    }
+
+    /// This scope, in whose place there is none.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self(Kind::Unscoped))
+    }
+
     /// Whether it is a scope at all.
     #[inline]
     pub(crate) fn is_one(&self) -> bool {
@@ -171,7 +184,7 @@ impl Scope {
     /// Whether this handle's inbound took this request in.
     #[inline]
     pub(crate) fn is_of(&self, greenlane: &Greenlane) -> bool {
-        self.greenlane().is_some_and(|own| own.is(greenlane))
+        self.greenlane().is_some_and(|own| own == *greenlane)
     }
 
     /// A span that began in this scope is of this trace. A request's hops are logged with its trace's id: what its
@@ -228,7 +241,7 @@ impl Scope {
             Kind::Request(request) => request.preview.as_ref()?,
             _ => return None,
         };
-        preview.greenlane.is(greenlane).then_some(preview)
+        (preview.greenlane == *greenlane).then_some(preview)
     }
 }
 

@@ -8,7 +8,7 @@ mod wires;
 
 pub(crate) use boundary::keep_from_connection;
 pub(crate) use reading::{Reading, Reason};
-pub(crate) use values::{Look, WireValues};
+pub(crate) use values::{Candidates, Look, WireValues};
 pub(crate) use wires::Wires;
 
 use crate::baggage::trim;

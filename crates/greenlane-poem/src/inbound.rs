@@ -76,9 +76,9 @@ impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
             inbound.answered(status.as_u16(), response.headers_mut());
             return Ok(response);
         }
-        let handler = async || self.inner.call(request).await.map(IntoResponse::into_response);
-        let (result, inbound) = inbound.run(handler).await;
         let scope = inbound.scope().clone();
+        let handler = async { self.inner.call(request).await.map(IntoResponse::into_response) };
+        let result = scope.clone().run(handler).await;
         match result {
             Ok(mut response) => {
                 keep(&mut response, &scope);
@@ -88,7 +88,7 @@ impl<E: Endpoint> Endpoint for InboundEndpoint<E> {
             // There is a response already, and maybe a trail on it, such as a proxying handler's.
             Err(error) if error.is_from_response() => {
                 let status = error.status().as_u16();
-                Err(answered(error, &scope, |headers| inbound.answered(status, headers)))
+                Err(answered(error, &scope, |headers| _ = inbound.answered(status, headers)))
             }
             Err(error) => {
                 let mut told = HeaderMap::new();
@@ -121,7 +121,7 @@ type BoxBody = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
 fn keep(response: &mut Response, scope: &Scope) {
     let mut body = BoxBody::from(response.take_body());
     if scope.holds_body(body.size_hint().exact().is_some()) {
-        body = BoxBody::new(ScopedBody::new(body, Some(scope)));
+        body = BoxBody::new(ScopedBody::new(body, Some(scope.clone())));
     }
     response.set_body(body);
 }

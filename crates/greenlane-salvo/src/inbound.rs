@@ -70,7 +70,7 @@ impl Handler for Inbound {
             ctrl.skip_rest();
             answered(response, inbound);
         } else {
-            let (_, inbound) = inbound.run(|| ctrl.call_next(request, depot, response)).await;
+            inbound.scope().clone().run(ctrl.call_next(request, depot, response)).await;
             response.body = keep(response.take_body(), inbound.scope());
             answered(response, inbound);
         }
@@ -91,7 +91,7 @@ fn keep(body: ResBody, scope: &Scope) -> ResBody {
             ResBody::stream(Scoped::new(stream.into_inner(), Some(scope.clone())))
         }
         ResBody::Boxed(body) if scope.holds_body(body.size_hint().exact().is_some()) => {
-            ResBody::Boxed(Box::pin(ScopedBody::new(body, Some(scope))))
+            ResBody::Boxed(Box::pin(ScopedBody::new(body, Some(scope.clone()))))
         }
         // Bytes at hand, bytes that others send, and errors that the catcher has yet to write: nothing
         // of the handler's runs in them.

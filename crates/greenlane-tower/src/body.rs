@@ -10,7 +10,7 @@ pub trait KeepScope<B> {
     type Body;
 
     /// The body of a handler that ran in this scope.
-    fn keep(&self, body: B, scope: &Scope) -> Self::Body;
+    fn keep(&self, body: B, scope: Scope) -> Self::Body;
 
     /// The body of a request that the handler was not asked about.
     fn rejected(&self, rejection: Rejection) -> Self::Body;
@@ -23,7 +23,7 @@ pub struct ScopedBodies;
 impl<B: Body> KeepScope<B> for ScopedBodies {
     type Body = ScopedBody<B>;
 
-    fn keep(&self, body: B, scope: &Scope) -> Self::Body {
+    fn keep(&self, body: B, scope: Scope) -> Self::Body {
         let at_hand = body.size_hint().exact().is_some();
         ScopedBody::new(body, Some(scope).filter(|scope| scope.holds_body(at_hand)))
     }

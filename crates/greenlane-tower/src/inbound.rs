@@ -3,15 +3,17 @@
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use greenlane_core::{Greenlane, HandlerFuture, HttpRequest, Name};
+use greenlane_core::{Greenlane, HandlerFuture, HttpRequest, InboundCall};
 use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::body::{KeepScope, ScopedBodies};
+use crate::kept::{Kept, Settings};
 
 /// Takes the preview off each request, runs the service in its lane, and puts the trail on the
 /// response.
@@ -39,9 +41,25 @@ use crate::body::{KeepScope, ScopedBodies};
 /// ```
 #[derive(Clone, Debug)]
 pub struct InboundLayer<K = ScopedBodies> {
-    greenlane: Greenlane,
-    connection: Connection,
+    requests: Requests,
     bodies: K,
+}
+
+/// By which handle requests are taken in, and what is known of the connections that they come by.
+#[derive(Clone, Debug)]
+struct Requests {
+    greenlane: Greenlane,
+    peer_from: Option<fn(&Extensions) -> Option<IpAddr>>,
+    listener: Option<Arc<str>>,
+}
+
+impl PartialEq for Requests {
+    fn eq(&self, other: &Self) -> bool {
+        // The same function may have several addresses; then equal settings stay more than once.
+        let peer_from = |requests: &Self| requests.peer_from.map(|peer| peer as usize);
+        (&self.greenlane, &self.listener, peer_from(self))
+            == (&other.greenlane, &other.listener, peer_from(other))
+    }
 }
 
 impl InboundLayer {
@@ -55,37 +73,32 @@ impl InboundLayer {
 impl<K> InboundLayer<K> {
     /// A layer that keeps bodies in scope in another way. For adapters.
     pub fn keeping(greenlane: &Greenlane, bodies: K) -> Self {
-        Self { greenlane: greenlane.clone(), connection: Connection::default(), bodies }
+        let (peer_from, listener) = (None, None);
+        Self { requests: Requests { greenlane: greenlane.clone(), peer_from, listener }, bodies }
     }
 
     /// Where the address at the other end of the connection is found: never one that a header names.
     #[must_use]
     pub fn peer_from(mut self, peer: fn(&Extensions) -> Option<IpAddr>) -> Self {
-        self.connection.peer = Some(peer);
+        self.requests.peer_from = Some(peer);
         self
     }
 
     /// The name of the listener that this layer serves, for [`Gate::listener`](greenlane_core::Gate::listener).
     #[must_use]
-    pub fn listener(mut self, name: impl Into<Name>) -> Self {
-        self.connection.listener = Some(name.into());
+    pub fn listener(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.requests.listener = Some(name.into());
         self
     }
-}
-
-/// What is known of the connection that a request came by.
-#[derive(Clone, Debug, Default)]
-struct Connection {
-    peer: Option<fn(&Extensions) -> Option<IpAddr>>,
-    listener: Option<Name>,
 }
 
 impl<S, K: Clone> Layer<S> for InboundLayer<K> {
     type Service = Inbound<S, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let Self { greenlane, connection, bodies } = self.clone();
-        Inbound { inner, greenlane, connection, bodies }
+        static REQUESTS: Settings<Requests> = Settings::new();
+        let (requests, bodies) = (REQUESTS.keep(self.requests.clone()), self.bodies.clone());
+        Inbound { inner, requests, bodies }
     }
 }
 
@@ -93,8 +106,7 @@ impl<S, K: Clone> Layer<S> for InboundLayer<K> {
 #[derive(Clone, Debug)]
 pub struct Inbound<S, K = ScopedBodies> {
     inner: S,
-    greenlane: Greenlane,
-    connection: Connection,
+    requests: Kept<Requests>,
     bodies: K,
 }
 
@@ -114,25 +126,17 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let inbound = {
             let seen = HttpRequest::new(request.headers(), request.uri(), request.extensions())
-                .peer_from(self.connection.peer)
-                .listener(self.connection.listener.as_deref());
-            self.greenlane.decide(&seen)
+                .peer_from(self.requests.peer_from)
+                .listener(self.requests.listener.as_deref());
+            self.requests.greenlane.decide(&seen)
         };
         let call = inbound.apply(request.headers_mut());
-        let state = match call.rejection() {
-            None => {
-                let (future, bodies) = (call.run(|| self.inner.call(request)), self.bodies.clone());
-                State::Handled { future, bodies }
-            }
-            Some(rejection) => {
-                let mut response = Response::new(self.bodies.rejected(rejection));
-                let status = StatusCode::from_u16(rejection.status());
-                *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-                call.answered(response.status().as_u16(), response.headers_mut());
-                State::Rejected { response: Some(response) }
-            }
-        };
-        InboundFuture { state }
+        if call.rejection().is_some() {
+            return InboundFuture::rejected::<ResBody>(call, self.bodies.clone());
+        }
+        // Some services do their work in `call`, others in the future: the scope is set for both.
+        let handler = call.run(|| self.inner.call(request));
+        InboundFuture { handler, bodies: self.bodies.clone(), rejected: None }
     }
 }
 
@@ -140,15 +144,27 @@ pin_project! {
     /// The future of [`Inbound`].
     pub struct InboundFuture<F, K, B> {
         #[pin]
-        state: State<F, K, B>,
+        handler: HandlerFuture<F>,
+        bodies: K,
+        rejected: Option<Box<Response<B>>>,
     }
 }
 
-pin_project! {
-    #[project = StateProj]
-    enum State<F, K, B> {
-        Handled { #[pin] future: HandlerFuture<F>, bodies: K },
-        Rejected { response: Option<Response<B>> },
+impl<F, K, B> InboundFuture<F, K, B> {
+    #[cold]
+    #[inline(never)]
+    fn rejected<R>(call: InboundCall, bodies: K) -> Self
+    where
+        K: KeepScope<R, Body = B>,
+    {
+        let rejected = call.rejection().map(|rejection| {
+            let mut response = Response::new(bodies.rejected(rejection));
+            let status = StatusCode::from_u16(rejection.status());
+            *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
+            call.answered(response.status().as_u16(), response.headers_mut());
+            Box::new(response)
+        });
+        Self { handler: HandlerFuture::never(), bodies, rejected }
     }
 }
 
@@ -160,18 +176,20 @@ where
     type Output = Result<Response<K::Body>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Handled { future, bodies } => {
-                let (result, call) = ready!(future.poll(cx));
-                Poll::Ready(result.map(|response| {
-                    let mut response = response.map(|body| bodies.keep(body, call.scope()));
-                    call.answered(response.status().as_u16(), response.headers_mut());
-                    response
-                }))
-            }
-            // Polled again after it was ready, a future may do anything but answer.
-            StateProj::Rejected { response } => {
-                response.take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))
+        let mut this = self.project();
+        match this.handler.as_mut().poll(cx) {
+            // A request that is rejected has no handler to wait for.
+            Poll::Pending => match this.rejected.take() {
+                None => Poll::Pending,
+                Some(response) => Poll::Ready(Ok(*response)),
+            },
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(mut response)) => {
+                // Polled again after it was ready, a future may do anything but answer.
+                let status = response.status().as_u16();
+                let scope = this.handler.answered(status, response.headers_mut());
+                let Some(scope) = scope else { return Poll::Pending };
+                Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, scope))))
             }
         }
     }
@@ -306,7 +324,7 @@ mod tests {
             })
         };
         let inner = layer.layer(tells());
-        let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let seen = Arc::new(std::sync::Mutex::new(String::new()));
         let noted = seen.clone();
         let outer = layer.layer(tower::service_fn(move |request: Request<()>| {
             let (mut inner, noted) = (inner.clone(), noted.clone());

@@ -32,6 +32,7 @@ mod attempts;
 mod body;
 mod hand_off;
 mod inbound;
+mod kept;
 mod outbound;
 #[cfg(feature = "routing")]
 mod routed;

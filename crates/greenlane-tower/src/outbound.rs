@@ -4,15 +4,17 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Attempts, Destination, Greenlane, Name, OutboundCall, Unscoped};
+use greenlane_core::{Attempts, Destination, Greenlane, OutboundCall, Unscoped};
 use http::{Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::hand_off::HandedOff;
+use crate::kept::{Kept, Settings};
 
 /// Any error, as tower's own layers return it. An inner `BoxError` stays the same box.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -24,34 +26,46 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// no request's scope (else [`HandOffLayer`](crate::HandOffLayer) helps). With [`AttemptsLayer`](crate::AttemptsLayer) outside the retry, attempts are
 /// told apart in the trail.
 #[derive(Clone, Debug)]
-pub struct OutboundLayer {
+pub struct OutboundLayer(Calls);
+
+/// Whom calls are for, and by which handle they are made.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Calls {
     pub(crate) greenlane: Greenlane,
-    pub(crate) peer: Option<Name>,
-    pub(crate) host: Option<Name>,
+    pub(crate) peer: Option<Arc<str>>,
+    pub(crate) host: Option<Arc<str>>,
 }
 
 impl OutboundLayer {
     /// A layer for a client whose callees are named by their hosts.
     pub fn new(greenlane: &Greenlane) -> Self {
-        Self { greenlane: greenlane.clone(), peer: None, host: None }
+        Self(Calls { greenlane: greenlane.clone(), peer: None, host: None })
     }
 
     /// The callee's name in the trail, in place of its host. Where redirects are followed outside this
     /// layer, it also names whom they lead to.
     #[must_use]
-    pub fn peer(mut self, name: impl Into<Name>) -> Self {
-        self.peer = Some(name.into());
+    pub fn peer(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.0.peer = Some(name.into());
         self
     }
 
     /// The host that is called where requests name none, as tonic's don't: egress decides on it. Where
     /// a request names its host, that counts.
     #[must_use]
-    pub fn host(mut self, host: impl Into<Name>) -> Self {
-        self.host = Some(host.into());
+    pub fn host(mut self, host: impl Into<Arc<str>>) -> Self {
+        self.0.host = Some(host.into());
         self
     }
 
+    /// What each clone of the service holds.
+    pub(crate) fn keep(&self) -> Kept<Calls> {
+        static CALLS: Settings<Calls> = Settings::new();
+        CALLS.keep(self.0.clone())
+    }
+}
+
+impl Calls {
     /// Puts the lane on a request.
     #[inline]
     fn tell<B>(&self, request: &mut Request<B>) -> Result<OutboundCall, Unscoped> {
@@ -97,7 +111,7 @@ impl<S> Layer<S> for OutboundLayer {
     type Service = Outbound<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Outbound { inner, layer: self.clone() }
+        Outbound { inner, calls: self.keep() }
     }
 }
 
@@ -105,7 +119,7 @@ impl<S> Layer<S> for OutboundLayer {
 #[derive(Clone, Debug)]
 pub struct Outbound<S> {
     inner: S,
-    layer: OutboundLayer,
+    calls: Kept<Calls>,
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Outbound<S>
@@ -123,7 +137,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match self.layer.tell(&mut request) {
+        match self.calls.tell(&mut request) {
             Ok(call) => {
                 let underway = call.sending();
                 let future = self.inner.call(request);

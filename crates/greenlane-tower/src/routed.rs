@@ -21,7 +21,8 @@ use future::{Again, State};
 pub use towards::Towards;
 
 use crate::hand_off::HandedOff;
-use crate::outbound::{BoxError, OutboundLayer, in_scope};
+use crate::kept::Kept;
+use crate::outbound::{BoxError, Calls, OutboundLayer, in_scope};
 
 /// An [`OutboundLayer`] that also sends each call where its route says: [`OutboundLayer::routes`].
 ///
@@ -41,7 +42,7 @@ use crate::outbound::{BoxError, OutboundLayer, in_scope};
 /// A client that has no time limit for connecting waits as long as the system does.
 #[derive(Clone, Debug)]
 pub struct RoutedLayer {
-    outbound: OutboundLayer,
+    calls: Kept<Calls>,
     routing: Routing,
     unreached: Unreached,
 }
@@ -73,7 +74,7 @@ impl OutboundLayer {
     /// ```
     #[must_use]
     pub fn routes(self, routing: &Routing) -> RoutedLayer {
-        RoutedLayer { outbound: self, routing: routing.clone(), unreached }
+        RoutedLayer { calls: self.keep(), routing: routing.clone(), unreached }
     }
 }
 
@@ -88,7 +89,7 @@ impl RoutedLayer {
     }
 
     fn plan(&self, lane: &CallLane, parts: &Parts) -> Plan {
-        let OutboundLayer { greenlane, peer, host } = &self.outbound;
+        let Calls { greenlane, peer, host } = &*self.calls;
         let uri = &parts.uri;
         let host = uri.host().or(host.as_deref());
         let call = Call::new(lane.lane(), uri.scheme_str(), host, uri.port_u16())
@@ -100,7 +101,7 @@ impl RoutedLayer {
     /// The lane of a call, in the scope in which the request was handed off, where it was.
     fn lane(&self, parts: &mut Parts) -> CallLane {
         let handed_off = parts.extensions.remove::<HandedOff>();
-        in_scope(handed_off, || self.outbound.greenlane.call(&parts.headers))
+        in_scope(handed_off, || self.calls.greenlane.call(&parts.headers))
     }
 
     fn tell_only(
@@ -110,7 +111,7 @@ impl RoutedLayer {
         service: Option<&str>,
         attempt: u32,
     ) -> Result<OutboundCall, Unscoped> {
-        let destination = || self.outbound.destination(&parts.uri, service).attempt(attempt);
+        let destination = || self.calls.destination(&parts.uri, service).attempt(attempt);
         Ok(lane.to(destination)?.apply(&mut parts.headers))
     }
 
@@ -123,7 +124,7 @@ impl RoutedLayer {
     ) -> Result<OutboundCall, BoxError> {
         let there = sending.address().at(&parts.uri)?;
         let asked = std::mem::replace(&mut parts.uri, there).into_parts().authority;
-        let asked = || asked.or_else(|| self.outbound.host.as_deref()?.parse::<Authority>().ok());
+        let asked = || asked.or_else(|| self.calls.host.as_deref()?.parse::<Authority>().ok());
         let origin = sending.keeps_host().then(asked).flatten();
         let http2 = parts.version == Version::HTTP_2;
         if let Some(origin) = origin.as_ref().filter(|_| !http2) {
@@ -180,7 +181,7 @@ where
         // The routing puts attempts into the trail that nobody makes, and the call may be sent again elsewhere.
         let handed_off = parts.extensions.get::<HandedOff>().cloned();
         let (lane, plan) = in_scope(handed_off, || {
-            let lane = self.layer.outbound.greenlane.call(&parts.headers);
+            let lane = self.layer.calls.greenlane.call(&parts.headers);
             let plan = self.layer.plan(&lane, &parts);
             (lane, plan)
         });

@@ -1,7 +1,9 @@
 //! Names and values of headers.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use super::HeaderNames;
 use crate::error::ConfigError;
@@ -39,14 +41,25 @@ impl HeaderName {
         if RESERVED.contains(&text.as_str()) {
             return Err(refuse("the name is taken".to_owned()));
         }
-        #[cfg(feature = "http")]
-        let http =
-            http::HeaderName::from_bytes(text.as_bytes()).map_err(|e| refuse(e.to_string()))?;
-        Ok(Self {
-            text: Cow::Owned(text),
-            #[cfg(feature = "http")]
-            http,
-        })
+        Self::kept(text).ok_or_else(|| refuse("HTTP has no such name".to_owned()))
+    }
+
+    /// A name whose copies count nothing, since one is made for each header that is written: its text stays until the
+    /// process ends. 1,024 texts do; copies of further ones count.
+    fn kept(text: String) -> Option<Self> {
+        const MAX: usize = 1024;
+        static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = match kept.get(text.as_str()).copied() {
+            Some(text) => text,
+            None if kept.len() >= MAX => return Self::lookalike(&text),
+            None => {
+                let text: &'static str = Box::leak(text.into());
+                kept.insert(text);
+                text
+            }
+        };
+        Some(Self::known(text))
     }
 
     /// A name known when compiling; lower case, or it does not compile.

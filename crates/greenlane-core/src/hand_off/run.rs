@@ -35,8 +35,8 @@ impl Greenlane {
 }
 
 /// Calls a function in a scope, such as one that makes a future.
-#[inline]
-pub(crate) fn make_in<R>(scope: &mut Scope, make: impl FnOnce() -> R) -> R {
+#[inline(always)]
+fn make_in<R>(scope: &mut Scope, make: impl FnOnce() -> R) -> R {
     let swapped = scope.swap_in();
     let entered = Entered::here(false);
     let made = make();
@@ -46,7 +46,7 @@ pub(crate) fn make_in<R>(scope: &mut Scope, make: impl FnOnce() -> R) -> R {
 }
 
 /// Polls a future in a scope, and drops it there once it is ready. `Pending` where it has ended.
-#[inline]
+#[inline(always)]
 pub(crate) fn poll_in<F: Future>(
     scope: &mut Scope,
     mut future: Pin<&mut Option<F>>,

@@ -15,7 +15,7 @@ use crate::admission::{InboundRequest, OnlyHeaders};
 use crate::bridge;
 use crate::carrier::HeaderSink;
 use crate::handle::Greenlane;
-use crate::scope::{CachedPreview, Found, Kind, Scope};
+use crate::scope::{Admitted, Kind, Scope};
 use crate::wire::Look;
 
 /// What was decided on a request: its lane, and what its headers lose.
@@ -27,7 +27,7 @@ pub struct Inbound(Decided);
 enum Decided {
     /// The request stays as it is, and its handler runs in this scope.
     Unchanged(Scope),
-    Changed(Decision),
+    Changed(Box<Decision>),
 }
 
 impl Greenlane {
@@ -39,7 +39,7 @@ impl Greenlane {
     }
 
     /// Decides on a request: reads its wires and asks who may enter. Nothing is changed yet.
-    #[inline]
+    #[inline(always)]
     pub fn decide<R: InboundRequest>(&self, request: &R) -> Inbound {
         match self.shortcut(request) {
             Some(scope) => Inbound(Decided::Unchanged(scope)),
@@ -53,23 +53,20 @@ impl Greenlane {
             // A scope all the same: the request is no loss, and extractors work.
             return Inbound(Decided::Unchanged(self.active_scope(false)));
         }
-        Inbound(Decided::Changed(Decision::of(self, request)))
+        Inbound(Decided::Changed(Box::new(Decision::of(self, request))))
     }
 
     /// The scope of a request on which nothing has to be decided, as nearly all: it says nothing of a preview, or names
     /// one that was admitted before, and the settings ask for nothing more.
-    #[inline]
+    #[inline(always)]
     fn shortcut<R: InboundRequest>(&self, request: &R) -> Option<Scope> {
         let may = self.0.shortcut;
         if !(may.active || may.preview) || self.is_around() {
             return None;
         }
-        let find = |name: &[u8]| CachedPreview::find(self, name).map(Found);
-        match self.0.wires.look(request, find) {
+        match self.0.wires.look(request, &Admitted(self)) {
             Look::Nothing if may.active && !self.is_named() => Some(self.active_scope(false)),
-            Look::Preview(Found(preview)) if may.preview => {
-                Some(decision::scope_of(preview, request))
-            }
+            Look::Preview(preview) if may.preview => Some(decision::scope_of(preview, request)),
             _ => None,
         }
     }
@@ -94,7 +91,7 @@ impl Greenlane {
 
 impl Inbound {
     /// Takes off the headers what must not be handed on, and opens the request's scope.
-    #[inline]
+    #[inline(always)]
     pub fn apply<H: HeaderSink>(self, headers: &mut H) -> InboundCall {
         match self.0 {
             Decided::Unchanged(scope) => InboundCall::new(scope, None),

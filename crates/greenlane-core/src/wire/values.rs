@@ -34,6 +34,21 @@ pub(crate) enum Look<P> {
     Unclear,
 }
 
+/// Previews that headers may name.
+pub(crate) trait Candidates {
+    /// A preview, with its values.
+    type Preview;
+
+    /// The values of a preview.
+    fn values(preview: &Self::Preview) -> &WireValues;
+
+    /// The one that was named last, if `is` holds for it.
+    fn last(&self, is: impl Fn(&WireValues) -> bool) -> Option<Self::Preview>;
+
+    /// The one of this name.
+    fn named(&self, name: &[u8]) -> Option<Self::Preview>;
+}
+
 /// What stands on a line of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
@@ -60,37 +75,45 @@ impl Wires {
         Some(WireValues { name, members })
     }
 
-    /// Looks at headers without reading them. `find` finds a preview of this name, with its values.
+    /// Looks at headers without reading them, for one of these previews.
     #[inline]
-    pub(crate) fn look<P: AsRef<WireValues>>(
+    pub(crate) fn look<C: Candidates>(
         &self,
         headers: &(impl HeaderSource + ?Sized),
-        find: impl Fn(&[u8]) -> Option<P>,
-    ) -> Look<P> {
-        if self.have_lines(headers) { self.look_at_lines(headers, find) } else { Look::Nothing }
+        candidates: &C,
+    ) -> Look<C::Preview> {
+        if self.have_lines(headers) {
+            self.look_at_lines(headers, candidates)
+        } else {
+            Look::Nothing
+        }
     }
 
     /// [`look`](Wires::look), at headers that have lines of these wires.
     #[inline(never)]
-    fn look_at_lines<P: AsRef<WireValues>>(
+    fn look_at_lines<C: Candidates>(
         &self,
         headers: &(impl HeaderSource + ?Sized),
-        find: impl Fn(&[u8]) -> Option<P>,
-    ) -> Look<P> {
+        candidates: &C,
+    ) -> Look<C::Preview> {
         let mut look = Look::Nothing;
         headers.visit_any(&self.headers, &mut |place, text| {
             let line = self.lines.get(place).copied().unwrap_or(Line::Other);
             let is_others = || line == Line::Baggage && self.are_surely_others(text);
             look = match std::mem::replace(&mut look, Look::Unclear) {
                 Look::Nothing => {
-                    let found = self.name_on(line, text).and_then(&find);
-                    match found.filter(|found| self.says(line, text, found.as_ref())) {
+                    let says = |values: &WireValues| self.says(line, text, values);
+                    let named = || {
+                        let named = candidates.named(self.name_on(line, text)?)?;
+                        says(C::values(&named)).then_some(named)
+                    };
+                    match candidates.last(says).or_else(named) {
                         Some(found) => Look::Preview(found),
                         None if is_others() => Look::Nothing,
                         None => Look::Unclear,
                     }
                 }
-                Look::Preview(found) if self.says(line, text, found.as_ref()) || is_others() => {
+                Look::Preview(found) if self.says(line, text, C::values(&found)) || is_others() => {
                     Look::Preview(found)
                 }
                 Look::Preview(_) | Look::Unclear => Look::Unclear,

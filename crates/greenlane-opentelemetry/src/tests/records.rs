@@ -125,7 +125,7 @@ async fn a_span_that_begins_before_the_servers_is_met_takes_nothing_from_it() {
     scope_of(&inbound).run(async {}).with_context(server.clone()).await;
     drop(server);
     assert_eq!(spans.said("server"), [SAID]);
-    let hops = hops_logged(|| inbound.answered(200, &mut HeaderMap::new()));
+    let hops = hops_logged(|| _ = inbound.answered(200, &mut HeaderMap::new()));
     let id = spans.named("server")[0].span_context.trace_id().to_string();
     assert!(hops[0].contains(&id), "{hops:?}");
 }
@@ -151,7 +151,7 @@ async fn a_connections_span_is_not_the_requests() {
         (spans.said("connection"), spans.said("server")),
         (vec![String::new()], vec![SAID.to_owned()])
     );
-    let hops = hops_logged(|| inbound.answered(200, &mut HeaderMap::new()));
+    let hops = hops_logged(|| _ = inbound.answered(200, &mut HeaderMap::new()));
     assert!(hops[0].contains("trace_id=4bf92f3577b34da6a3ce929d0e0e4736"), "{hops:?}");
 }
 

@@ -171,7 +171,7 @@ async fn a_client_is_told_on_the_request_what_its_url_does_not_say() {
         let routing = routing(route.preview("pr-*", "http://{service}-{preview}"));
         let mut request = request("http://fms-map:8080/", full(""));
         *request.version_mut() = version;
-        let scope = inbound(preview).scope().unwrap().clone();
+        let scope = inbound(preview).scope().clone();
         let answer = scope.run(layer(&routing).layer(says).oneshot(request)).await.unwrap();
         assert_eq!(answer.into_body(), expected, "{version:?} {preview:?} {host:?}");
     }

@@ -17,7 +17,7 @@ use crate::verdict::Served;
 const NO_STORE: &str = "private, no-store";
 
 /// Puts on the response head what this request's is to have.
-#[inline]
+#[inline(always)]
 pub(super) fn put<H: HeaderSink>(call: &InboundCall, headers: &mut H) {
     match &call.rare {
         None => put_by_scope(&call.scope, headers),
@@ -26,7 +26,7 @@ pub(super) fn put<H: HeaderSink>(call: &InboundCall, headers: &mut H) {
 }
 
 /// The answer of a request that was admitted to its lane.
-#[inline]
+#[inline(always)]
 fn put_by_scope<H: HeaderSink>(scope: &Scope, headers: &mut H) {
     let greenlane = match &scope.0 {
         Kind::Active { greenlane, .. } => greenlane,
@@ -94,7 +94,11 @@ fn put_trail<H: HeaderSink>(
     let inner = greenlane.0;
     // The role can change meanwhile, and a trail is kept by the role that it shows.
     let role = inner.identity.role();
-    let served = inner.identity.served_as(wanted, role);
+    let serves = match &request.preview {
+        Some(preview) => preview.is_served,
+        None => inner.identity.serves.contains(wanted),
+    };
+    let served = inner.identity.verdict(serves, role);
     let own = Own { handle: greenlane.number(), served, role };
     let log = |hop: &Hop| log_hop(greenlane, request.traced.id(), &request.lane, hop);
     let alone = request.shown && !headers.has(&TRAIL);

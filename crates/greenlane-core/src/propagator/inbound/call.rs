@@ -43,7 +43,7 @@ pub(super) struct Refusal {
 }
 
 impl InboundCall {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(scope: Scope, rare: Option<Box<Rare>>) -> Self {
         let observed = scope.greenlane().is_some_and(|own| own.0.observers.are_there());
         Self { scope, began: observed.then(Instant::now), rare }
@@ -69,18 +69,25 @@ impl InboundCall {
 
     /// Runs the handler in the request's scope: the function that makes its future, every poll of that, and its drop.
     /// Some services do their work in `call`, others in the future.
-    #[inline]
+    #[inline(always)]
     pub fn run<F: Future>(self, make: impl FnOnce() -> F) -> HandlerFuture<F> {
         HandlerFuture::new(self, make)
     }
 
-    /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it.
-    #[inline]
-    pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) {
-        answer::put(&self, headers);
+    /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it. Returns the
+    /// scope, in which the response body is kept.
+    #[inline(always)]
+    pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) -> Scope {
+        self.answer(status, headers)
+    }
+
+    #[inline(always)]
+    pub(super) fn answer<H: HeaderSink>(&mut self, status: u16, headers: &mut H) -> Scope {
+        answer::put(self, headers);
         if self.began.is_some() {
             self.end(Some((status, grpc_status(headers))));
         }
+        self.scope.take()
     }
 
     /// Tells the observers, once.

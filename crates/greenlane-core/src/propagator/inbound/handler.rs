@@ -8,15 +8,20 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::call::InboundCall;
-use crate::hand_off::{drop_in, make_in, poll_in};
+use crate::bridge::Entered;
+use crate::carrier::HeaderSink;
+use crate::hand_off::{drop_in, poll_in};
+use crate::scope::Scope;
 
 pin_project! {
-    /// The future of a handler that runs in its request's scope: [`InboundCall::run`]. It is ready with the handler's
-    /// output and the call, which the adapter [answers](InboundCall::answered).
+    /// The future of a handler that runs in its request's scope: [`InboundCall::run`].
+    ///
+    /// Once it is ready, the adapter calls [`answered`](HandlerFuture::answered) with the response's headers.
     #[must_use = "futures do nothing unless they are awaited or spawned"]
     pub struct HandlerFuture<F> {
-        // Both are there until the handler has ended.
+        // Until it is answered.
         call: Option<InboundCall>,
+        // `None` when it has ended.
         #[pin]
         future: Option<F>,
     }
@@ -33,25 +38,48 @@ pin_project! {
 }
 
 impl<F> HandlerFuture<F> {
-    #[inline]
+    /// Makes the future in the scope, where it stays: it can be large.
+    #[inline(always)]
     pub(super) fn new(mut call: InboundCall, make: impl FnOnce() -> F) -> Self {
-        let future = make_in(&mut call.scope, make);
+        let swapped = call.scope.swap_in();
+        let entered = Entered::here(false);
+        let future = make();
+        Entered::leave(entered);
+        drop(swapped);
         Self { call: Some(call), future: Some(future) }
+    }
+
+    /// Of a handler that is not asked, since its request is rejected: it is never ready.
+    pub fn never() -> Self {
+        Self { call: None, future: None }
+    }
+
+    /// [`InboundCall::answered`], once the handler has ended; `None` before, and where it was answered.
+    #[inline(always)]
+    pub fn answered<H: HeaderSink>(
+        self: Pin<&mut Self>,
+        status: u16,
+        headers: &mut H,
+    ) -> Option<Scope> {
+        let this = self.project();
+        let call = this.call.as_mut().filter(|_| this.future.is_none())?;
+        let scope = call.answer(status, headers);
+        *this.call = None;
+        Some(scope)
     }
 }
 
 impl<F: Future> Future for HandlerFuture<F> {
-    type Output = (F::Output, InboundCall);
+    type Output = F::Output;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // Polled again after it was ready, it is pending.
-        let Some(call) = this.call.as_mut() else { return Poll::Pending };
-        let Poll::Ready(output) = poll_in(&mut call.scope, this.future, cx) else {
-            return Poll::Pending;
-        };
-        this.call.take().map_or(Poll::Pending, |call| Poll::Ready((output, call)))
+        match this.call {
+            Some(call) => poll_in(&mut call.scope, this.future, cx),
+            // Polled again after it was ready, it is pending.
+            None => Poll::Pending,
+        }
     }
 }
 

@@ -43,6 +43,10 @@ pub(super) struct Tracked {
 }
 
 impl OutboundCall {
+    /// A call of a request in the active lane.
+    pub(super) const SILENT: Self =
+        Self { lane: Lane::ACTIVE, told: Telling::Nothing, takes_trail: true, tracked: None };
+
     /// The lane of this call, told or withheld.
     pub fn lane(&self) -> &Lane {
         &self.lane
@@ -65,7 +69,7 @@ impl OutboundCall {
     /// companion can find out what stands in the wrong order: see [`is_sending`](crate::is_sending).
     #[inline]
     pub fn sending(&self) -> Underway {
-        if self.told() && !self.lane.is_active() && bridge::is_there() {
+        if self.told() && !self.lane().is_active() && bridge::is_there() {
             return Underway::set(true);
         }
         Underway::NOTHING
@@ -74,10 +78,11 @@ impl OutboundCall {
     /// The call was answered: takes the trail off the response, into the request's.
     #[inline(always)]
     pub fn answered<H: HeaderSink>(self, status: u16, headers: &mut H) {
+        let has_trail = headers.has(&TRAIL);
         if let Some(tracked) = self.tracked {
-            tracked.see(status, headers);
+            tracked.see(status, has_trail, headers);
         }
-        if self.takes_trail && headers.has(&TRAIL) {
+        if has_trail && self.takes_trail {
             headers.remove(&TRAIL);
         }
     }
@@ -100,9 +105,9 @@ fn is_unavailable(status: u16, headers: &impl HeaderSource) -> bool {
 
 impl Tracked {
     #[inline(never)]
-    fn see(mut self, status: u16, headers: &impl HeaderSource) {
+    fn see(mut self, status: u16, has_trail: bool, headers: &impl HeaderSource) {
         // A callee that was not told has nothing to say.
-        let theirs = if self.withheld { None } else { ReadTrail::of(headers) };
+        let theirs = if has_trail && !self.withheld { ReadTrail::of(headers) } else { None };
         self.answered(status, || is_unavailable(status, headers), theirs);
     }
 

@@ -1,32 +1,33 @@
 //! What a callee is told.
 
-use std::sync::Arc;
-
 use super::call::{OutboundCall, Tracked};
 use super::destination::Destination;
-use super::lane::Said;
+use super::lane::DecidedLane;
 use crate::carrier::HeaderSink;
 use crate::counters::Counter;
-use crate::handle::Greenlane;
-use crate::lane::Lane;
-use crate::scope::{CachedPreview, Carried, RequestScope, Scope};
+use crate::scope::CachedPreview;
 use crate::trail::{Full, Pending};
 use crate::wire::keep_from_connection;
 
 /// What a callee is told of a call's lane, as egress decides on its host.
 #[derive(Debug)]
 #[must_use]
-pub struct Disclosure {
-    pub(super) greenlane: Greenlane,
-    pub(super) scope: Option<Scope>,
-    pub(super) said: Said,
-    pub(super) lane: Lane,
-    /// Whether the lane is not the scope's.
-    pub(super) is_set: bool,
-    pub(super) telling: Telling,
-    pub(super) withheld: Option<Box<Withheld>>,
+pub struct Disclosure(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// Nothing is on the call, and nothing goes on it.
+    Silent,
+    Told(Told),
+}
+
+#[derive(Debug)]
+struct Told {
+    call: DecidedLane,
+    telling: Telling,
+    withheld: Option<Box<Withheld>>,
     /// The call's hop, where the request has a trail.
-    pub(super) hop: Option<Pending>,
+    hop: Option<Pending>,
 }
 
 /// What becomes of what there is to tell.
@@ -71,21 +72,45 @@ impl Withheld {
 }
 
 impl Disclosure {
+    pub(super) const SILENT: Self = Self(Kind::Silent);
+
+    pub(super) fn told(
+        call: DecidedLane,
+        telling: Telling,
+        withheld: Option<Box<Withheld>>,
+        hop: Option<Pending>,
+    ) -> Self {
+        Self(Kind::Told(Told { call, telling, withheld, hop }))
+    }
+
     /// Whether the call holds something that egress guards: its host is told, or it is kept back.
     pub fn discloses(&self) -> bool {
-        self.telling != Telling::Nothing
+        match &self.0 {
+            Kind::Silent => false,
+            Kind::Told(told) => told.telling != Telling::Nothing,
+        }
     }
 
     /// Writes on the headers what the callee is told, or takes it off.
-    #[inline]
-    pub fn apply<H: HeaderSink>(mut self, headers: &mut H) -> OutboundCall {
-        let inner = self.greenlane.0;
+    #[inline(always)]
+    pub fn apply<H: HeaderSink>(self, headers: &mut H) -> OutboundCall {
+        match self.0 {
+            Kind::Silent => OutboundCall::SILENT,
+            Kind::Told(told) => told.apply(headers),
+        }
+    }
+}
+
+impl Told {
+    #[inline(never)]
+    fn apply<H: HeaderSink>(mut self, headers: &mut H) -> OutboundCall {
+        let inner = self.call.greenlane.0;
         if let Some(edge) = inner.admission.edge() {
             // A tracer or a middleware may have copied it before the inbound saw the request.
             let copied = edge.take_off(headers);
             inner.counters.add(Counter::Stripped, copied.into());
         }
-        if self.said.watched {
+        if self.call.said.watched {
             self.take_off(headers);
         }
         match self.telling {
@@ -94,13 +119,14 @@ impl Disclosure {
             Telling::Withheld => self.withhold(headers),
         }
         let tracked = self.hop.take().and_then(|hop| self.track(hop));
-        let takes_trail = self.scope.is_some();
-        OutboundCall { lane: self.lane, told: self.telling, takes_trail, tracked }
+        let takes_trail = self.call.scope.is_some();
+        let lane = self.call.set.take().unwrap_or_else(|| self.call.lane().clone());
+        OutboundCall { lane, told: self.telling, takes_trail, tracked }
     }
 
     /// Takes off the call what is not the application's, and counts it.
     fn take_off(&self, headers: &mut impl HeaderSink) {
-        let (inner, said) = (self.greenlane.0, &self.said);
+        let (inner, said) = (self.call.greenlane.0, &self.call.said);
         if said.removes_tracestate {
             inner.wires.strip_tracestate(headers);
         }
@@ -115,31 +141,28 @@ impl Disclosure {
     }
 
     fn write<H: HeaderSink>(&self, headers: &mut H) {
-        let inner = self.greenlane.0;
-        let of_scope = self.scope.as_ref().filter(|_| !self.is_set);
-        let preview = of_scope.and_then(|scope| scope.preview_of(&self.greenlane));
-        match (preview, self.carried()) {
-            (Some(preview), None) if !self.said.watched => {
-                inner.wires.write_values(&preview.values, headers);
+        let DecidedLane { greenlane, scope, said, set } = &self.call;
+        let of_scope = scope.as_ref().filter(|_| set.is_none());
+        match of_scope.and_then(|scope| scope.preview_of(greenlane)) {
+            Some(preview) if !said.watched && self.call.carried().is_none() => {
+                greenlane.0.wires.write_values(&preview.values, headers);
             }
-            (Some(preview), carried) => self.write_all(Some(preview), carried, headers),
-            (None, carried) => self.write_all(self.cached().as_deref(), carried, headers),
+            Some(preview) => self.write_all(Some(preview), headers),
+            None => {
+                let name = self.call.lane().preview().map(|preview| preview.as_str().as_bytes());
+                let known = name.and_then(|name| CachedPreview::find(greenlane, name));
+                self.write_all(known.as_deref(), headers);
+            }
         }
     }
 
-    fn write_all<H: HeaderSink>(
-        &self,
-        preview: Option<&CachedPreview>,
-        carried: Option<&Carried>,
-        headers: &mut H,
-    ) {
-        let wires = &self.greenlane.0.wires;
+    fn write_all<H: HeaderSink>(&self, preview: Option<&CachedPreview>, headers: &mut H) {
+        let (inner, carried) = (self.call.greenlane.0, self.call.carried());
         let baggage = carried.map_or(&[][..], |carried| &carried.baggage);
-        let values = preview.map(|preview| &preview.values);
-        let counters = &self.greenlane.0.counters;
-        wires.write(self.lane.preview(), values, baggage, headers, counters);
-        if !self.lane.is_active() {
-            keep_from_connection(headers, |option| wires.are_named_by(option));
+        let (lane, values) = (self.call.lane(), preview.map(|preview| &preview.values));
+        inner.wires.write(lane.preview(), values, baggage, headers, &inner.counters);
+        if !lane.is_active() {
+            keep_from_connection(headers, |option| inner.wires.are_named_by(option));
         }
         for (name, lines) in carried.iter().flat_map(|carried| &carried.headers) {
             if !headers.has(name) {
@@ -150,7 +173,7 @@ impl Disclosure {
 
     #[cold]
     fn withhold(&mut self, headers: &mut impl HeaderSink) {
-        let inner = self.greenlane.0;
+        let inner = self.call.greenlane.0;
         // Also what is not ours to the letter, and a laxer reader could take for it.
         let stripped = inner.wires.strip(headers, &inner.counters);
         let Some(withheld) = self.withheld.take() else { return };
@@ -163,24 +186,20 @@ impl Disclosure {
         inner.counters.add(Counter::Withheld, 1);
     }
 
-    fn carried(&self) -> Option<&Carried> {
-        Some(&self.request()?.carried).filter(|carried| !carried.is_empty())
-    }
-
     /// Begins the call's hop in its request's trail.
     fn track(&self, hop: Pending) -> Option<Tracked> {
-        let request: &Arc<RequestScope> = self.request()?;
+        let request = self.call.request()?;
         let apart = hop.attempt > 1 || hop.wanted.is_some();
         let place = request.recorder.as_ref()?.start(hop).map_err(|(full, hop)| {
             let counter = match full {
                 Full::Late => Counter::LateCalls,
                 Full::TooMany => Counter::Untracked,
             };
-            self.greenlane.0.counters.add(counter, 1);
+            self.call.greenlane.0.counters.add(counter, 1);
             Box::new(hop)
         });
         let withheld = self.telling == Telling::Withheld;
-        let (greenlane, request) = (self.greenlane.clone(), request.clone());
+        let (greenlane, request) = (self.call.greenlane.clone(), request.clone());
         Some(Tracked { greenlane, request, place, withheld, apart, open: true })
     }
 }

@@ -54,9 +54,11 @@ impl AllowedHost {
     /// The host, if egress allows it.
     #[inline]
     pub(super) fn find(greenlane: &Greenlane, host: &str) -> Option<Arc<Self>> {
-        let hash = mix(cache::hash(host.as_bytes()), greenlane.number() as u64);
-        let is = |known: &Arc<Self>| *known.host == *host && known.greenlane.is(greenlane);
-        cache::find(&ALLOWED, hash, is).or_else(|| Self::judge(greenlane, host, hash))
+        let is = |known: &Arc<Self>| *known.host == *host && known.greenlane == *greenlane;
+        cache::last(&ALLOWED, is).or_else(|| {
+            let hash = mix(cache::hash(host.as_bytes()), greenlane.number() as u64);
+            cache::find(&ALLOWED, hash, is).or_else(|| Self::judge(greenlane, host, hash))
+        })
     }
 
     #[cold]

@@ -10,8 +10,8 @@ use crate::counters::Counter;
 use crate::error::Unscoped;
 use crate::handle::Greenlane;
 use crate::lane::Lane;
-use crate::preview::Preview;
-use crate::scope::{CachedPreview, Carried, Found, RequestScope, Scope};
+use crate::scope::{Carried, Nobody, RequestScope, Scope};
+use crate::text::printable;
 use crate::trail::Pending;
 use crate::wire::{Look, Reading, Reason};
 
@@ -20,13 +20,23 @@ use crate::wire::{Look, Reading, Reason};
 /// Routing needs it before it knows the host.
 #[derive(Debug)]
 #[must_use]
-pub struct CallLane {
-    greenlane: Greenlane,
-    scope: Option<Scope>,
-    said: Said,
-    lane: Lane,
-    /// Whether the lane is not the scope's.
-    is_set: bool,
+pub struct CallLane(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// A call of a request in the active lane, on which nothing could be ours, as nearly all.
+    Silent(Greenlane),
+    Decided(DecidedLane),
+}
+
+/// A call on whose lane its scope or its headers decide.
+#[derive(Debug)]
+pub(super) struct DecidedLane {
+    pub(super) greenlane: Greenlane,
+    pub(super) scope: Option<Scope>,
+    pub(super) said: Said,
+    /// The lane, where it is not the scope's.
+    pub(super) set: Option<Lane>,
 }
 
 /// What the headers of a call say of its lane.
@@ -48,39 +58,87 @@ pub(super) struct Said {
 
 impl Greenlane {
     /// Decides on the lane of a call with these headers. Nothing is changed yet.
-    #[inline]
+    #[inline(always)]
     pub fn call<H: HeaderSource + ?Sized>(&self, headers: &H) -> CallLane {
-        let scope = if self.0.enabled { Scope::current() } else { None };
-        let lane = scope.as_ref().map_or(Lane::ACTIVE, Scope::lane);
-        let mut call = CallLane {
-            greenlane: self.clone(),
-            scope,
-            said: Said::default(),
-            lane,
-            is_set: !self.0.enabled,
+        let active = Scope::look(|scope| scope.is_some_and(Scope::is_silent));
+        CallLane(if active && self.0.shortcut.active && is_silent(self, headers) {
+            Kind::Silent(self.clone())
+        } else {
+            Kind::Decided(DecidedLane::of(self, headers))
+        })
+    }
+}
+
+/// Whether no line of these headers could be ours, also to a laxer reader.
+#[inline(always)]
+fn is_silent<H: HeaderSource + ?Sized>(greenlane: &Greenlane, headers: &H) -> bool {
+    matches!(greenlane.0.wires.look(headers, &Nobody), Look::Nothing)
+}
+
+impl CallLane {
+    /// The lane of an earlier sending of the same call, before a redirect: it counts unless the headers name one.
+    pub fn in_lane(self, lane: Option<&Lane>) -> Self {
+        let Some(lane) = lane else { return self };
+        let mut decided = match self.0 {
+            Kind::Silent(greenlane) => DecidedLane::silent(greenlane),
+            Kind::Decided(decided) => decided,
         };
-        let wires = &self.0.wires;
-        let watched = match call.lane.is_active() {
+        decided.set.get_or_insert_with(|| lane.clone());
+        Self(Kind::Decided(decided))
+    }
+
+    /// The lane.
+    #[inline]
+    pub fn lane(&self) -> &Lane {
+        match &self.0 {
+            Kind::Silent(_) => &ACTIVE,
+            Kind::Decided(decided) => decided.lane(),
+        }
+    }
+
+    /// Decides what the callee is told. `destination` is asked only where it makes a difference.
+    ///
+    /// # Errors
+    ///
+    /// When the call is outside any scope, names no lane itself, and the handle is strict.
+    #[inline(always)]
+    pub fn to<'d>(
+        self,
+        destination: impl FnOnce() -> Destination<'d>,
+    ) -> Result<Disclosure, Unscoped> {
+        match self.0 {
+            Kind::Silent(_) => Ok(Disclosure::SILENT),
+            Kind::Decided(decided) => decided.to(destination),
+        }
+    }
+}
+
+/// To borrow.
+static ACTIVE: Lane = Lane::ACTIVE;
+
+impl DecidedLane {
+    #[inline(never)]
+    fn of<H: HeaderSource + ?Sized>(greenlane: &Greenlane, headers: &H) -> Self {
+        let mut decided = Self::silent(greenlane.clone());
+        if !greenlane.0.enabled {
+            (decided.scope, decided.set) = (None, Some(Lane::ACTIVE));
+            return decided;
+        }
+        let wires = &greenlane.0.wires;
+        decided.said.watched = match decided.lane().is_active() {
             true => wires.have_lines(headers),
             // Then a line is written, which an option of `Connection` could name.
             false => wires.have_lines_or_options(headers),
         };
-        if watched && self.0.enabled {
-            call.look(headers);
+        if decided.said.watched && !is_silent(greenlane, headers) {
+            decided.read(headers);
         }
-        call
+        decided
     }
-}
 
-impl CallLane {
-    /// Looks at the lines of a call.
-    #[inline(never)]
-    fn look<H: HeaderSource + ?Sized>(&mut self, headers: &H) {
-        self.said.watched = true;
-        let none = |_: &[u8]| None::<Found>;
-        if matches!(self.greenlane.0.wires.look(headers, none), Look::Unclear) {
-            self.read(headers);
-        }
+    /// A call of which nothing is known but its scope.
+    fn silent(greenlane: Greenlane) -> Self {
+        Self { greenlane, scope: Scope::current(), said: Said::default(), set: None }
     }
 
     /// Reads the lines of a call.
@@ -95,7 +153,7 @@ impl CallLane {
         let scope = self.scope.as_ref();
         let barred = scope.is_some_and(Scope::barred) || (outside && inner.admission.is_edge());
         let copied = seen.reading.preview().is_some_and(|preview| {
-            let another = self.lane.preview() != Some(preview);
+            let another = self.lane().preview() != Some(preview);
             (barred && another) || scope.is_some_and(|scope| scope.is_copy(preview))
         });
         self.said = Said {
@@ -110,93 +168,65 @@ impl CallLane {
         };
         match seen.reading {
             Reading::Bad(reason) => self.said.unreadable = Some(reason),
-            Reading::Preview(preview) if !copied => self.set(preview.into()),
+            Reading::Preview(preview) if !copied => self.set = Some(preview.into()),
             Reading::Preview(_) | Reading::Absent => {}
         }
     }
 
-    fn set(&mut self, lane: Lane) {
-        (self.lane, self.is_set) = (lane, true);
+    #[inline]
+    pub(super) fn lane(&self) -> &Lane {
+        let scope = self.scope.as_ref().map(Scope::lane_ref);
+        self.set.as_ref().or(scope).unwrap_or(&ACTIVE)
     }
 
-    /// The lane of an earlier sending of the same call, before a redirect: it counts unless the headers name one.
-    pub fn in_lane(mut self, lane: Option<&Lane>) -> Self {
-        if let (Some(lane), false) = (lane, self.is_set) {
-            self.set(lane.clone());
+    #[inline]
+    fn to<'d>(self, destination: impl FnOnce() -> Destination<'d>) -> Result<Disclosure, Unscoped> {
+        let lost = self.scope.is_none() && self.set.is_none();
+        let something = !self.lane().is_active() || self.carried().is_some();
+        if lost || something || self.said.lines {
+            return self.disclose(&destination(), lost, something);
         }
-        self
+        Ok(Disclosure::told(self, Telling::Nothing, None, None))
     }
 
-    /// The lane.
-    #[inline]
-    pub fn lane(&self) -> &Lane {
-        &self.lane
-    }
-
-    /// Decides what the callee is told. `destination` is asked only where it makes a difference.
-    ///
-    /// # Errors
-    ///
-    /// When the call is outside any scope, names no lane itself, and the handle is strict.
-    #[inline]
-    pub fn to<'d>(
+    /// `something` says whether there is a preview or something that rides along.
+    fn disclose(
         self,
-        destination: impl FnOnce() -> Destination<'d>,
+        to: &Destination<'_>,
+        lost: bool,
+        something: bool,
     ) -> Result<Disclosure, Unscoped> {
-        let lost = self.scope.is_none() && !self.is_set;
-        let needs = lost || self.said.lines || !self.lane.is_active() || self.carried().is_some();
-        if needs { self.disclose(destination(), lost) } else { Ok(self.tells(Telling::Nothing)) }
-    }
-
-    fn disclose(self, to: Destination<'_>, lost: bool) -> Result<Disclosure, Unscoped> {
         if lost {
-            self.greenlane.lost(&to)?;
+            self.greenlane.lost(to)?;
         }
         let allowed = to.host.and_then(|host| AllowedHost::find(&self.greenlane, host));
-        let something = !self.lane.is_active() || self.carried().is_some();
         let telling = Telling::of(something, self.said.lines, allowed.is_some());
-        let hop = self.hop(&to, allowed.as_deref());
-        let withheld = (telling == Telling::Withheld).then(|| Withheld::of(&to, something));
-        Ok(Disclosure { hop, withheld, ..self.tells(telling) })
-    }
-
-    fn tells(self, telling: Telling) -> Disclosure {
-        let Self { greenlane, scope, said, lane, is_set } = self;
-        Disclosure { greenlane, scope, said, lane, is_set, telling, withheld: None, hop: None }
+        let hop = self.hop(to, allowed.as_deref());
+        let withheld = (telling == Telling::Withheld).then(|| Withheld::of(to, something));
+        Ok(Disclosure::told(self, telling, withheld, hop))
     }
 
     /// The call's hop in the trail of its request, where that has one.
     fn hop(&self, to: &Destination<'_>, allowed: Option<&AllowedHost>) -> Option<Pending> {
         let request = self.request().filter(|request| request.recorder.is_some())?;
         // The application may have set it: then the answer says nothing of a preview.
-        let preview = self.lane.preview()?;
+        let preview = self.lane().preview()?;
         let name = match (to.peer, allowed) {
             (Some(peer), _) => name_of(peer),
             (None, Some(host)) => host.name.clone(),
-            (None, None) => crate::text::printable(to.name()).into(),
+            (None, None) => printable(to.name()).into(),
         };
-        let wanted = (self.lane != request.lane).then(|| preview.clone());
+        let wanted = (*self.lane() != request.lane).then(|| preview.clone());
         Some(Pending { name, attempt: to.attempt, wanted })
     }
 
-    fn request(&self) -> Option<&Arc<RequestScope>> {
-        self.scope.as_ref()?.request()
-    }
-
-    fn carried(&self) -> Option<&Carried> {
-        Some(&self.request()?.carried).filter(|carried| !carried.is_empty())
-    }
-}
-
-impl Disclosure {
     pub(super) fn request(&self) -> Option<&Arc<RequestScope>> {
         self.scope.as_ref()?.request()
     }
 
-    /// The values of the lane's preview on the wires, where they are at hand.
-    pub(super) fn cached(&self) -> Option<Arc<CachedPreview>> {
-        let preview: &Preview = self.lane.preview()?;
-        CachedPreview::find(&self.greenlane, preview.as_str().as_bytes())
+    /// What rides along besides the preview.
+    pub(super) fn carried(&self) -> Option<&Carried> {
+        Some(&self.request()?.carried).filter(|carried| !carried.is_empty())
     }
 }
 
