@@ -127,10 +127,16 @@ impl Scope {
         matches!(self.0, Kind::Active { barred: false, .. })
     }
 
+    /// No scope, kept as one.
+    #[inline]
+    pub(crate) const fn none() -> Self {
+        Self(Kind::Unscoped)
+    }
+
     /// This scope, in whose place there is none.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self(Kind::Unscoped))
+        std::mem::replace(self, Self::none())
     }
 
     /// Whether it is a scope at all.
@@ -231,6 +237,18 @@ impl Scope {
             Kind::Moved(moved) => Some(&moved.request),
             _ => None,
         }
+    }
+
+    /// The lane's preview as this handle writes it, where nothing else is to be known of a call: nothing rides along, and
+    /// the request said no more than was admitted.
+    #[inline]
+    pub(crate) fn plain_preview_of(&self, greenlane: &Greenlane) -> Option<&Arc<CachedPreview>> {
+        let preview = match &self.0 {
+            Kind::Preview(preview) => preview,
+            Kind::Request(request) if request.carried.is_empty() => request.preview.as_ref()?,
+            _ => return None,
+        };
+        (preview.greenlane == *greenlane).then_some(preview)
     }
 
     /// The lane's preview as this handle writes it, where it is at hand.

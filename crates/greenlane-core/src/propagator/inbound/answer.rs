@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::call::{InboundCall, Rare, Refusal};
+use super::call::{Rare, Refusal};
 use crate::carrier::{CACHE_CONTROL, HeaderSink, HeaderValue, TARGETED_CACHE_CONTROL};
 use crate::counters::Counter;
 use crate::handle::Greenlane;
@@ -18,10 +18,10 @@ const NO_STORE: &str = "private, no-store";
 
 /// Puts on the response head what this request's is to have.
 #[inline(always)]
-pub(super) fn put<H: HeaderSink>(call: &InboundCall, headers: &mut H) {
-    match &call.rare {
-        None => put_by_scope(&call.scope, headers),
-        Some(rare) => put_rare(rare, &call.scope, headers),
+pub(super) fn put<H: HeaderSink>(rare: Option<&Rare>, scope: &Scope, headers: &mut H) {
+    match rare {
+        None => put_by_scope(scope, headers),
+        Some(rare) => put_rare(rare, scope, headers),
     }
 }
 

@@ -6,7 +6,6 @@ use super::answer;
 use super::handler::HandlerFuture;
 use super::rejection::Rejection;
 use crate::carrier::{GRPC_STATUS, HeaderSink, HeaderSource};
-use crate::lane::Lane;
 use crate::observer::Answered;
 use crate::scope::Scope;
 use crate::trace::TraceId;
@@ -20,6 +19,12 @@ use crate::verdict::Served;
 #[must_use]
 pub struct InboundCall {
     pub(super) scope: Scope,
+    pub(super) ending: Ending,
+}
+
+/// What is to be done when a request ends, however it ends.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
     /// When it was taken in, where an observer wants to know its end.
     began: Option<Instant>,
     pub(super) rare: Option<Box<Rare>>,
@@ -46,13 +51,13 @@ impl InboundCall {
     #[inline(always)]
     pub(super) fn new(scope: Scope, rare: Option<Box<Rare>>) -> Self {
         let observed = scope.greenlane().is_some_and(|own| own.0.observers.are_there());
-        Self { scope, began: observed.then(Instant::now), rare }
+        Self { scope, ending: Ending { began: observed.then(Instant::now), rare } }
     }
 
     /// A request inside of another one, whose scope this is.
     pub(super) fn joined(scope: Scope) -> Self {
         let rare = Rare { rejection: None, refusal: None, joined: true };
-        Self { scope, began: None, rare: Some(Box::new(rare)) }
+        Self { scope, ending: Ending { began: None, rare: Some(Box::new(rare)) } }
     }
 
     /// The scope to run the handler in. An inbound inside of another one of the same handle has that one's.
@@ -64,39 +69,51 @@ impl InboundCall {
     /// Set when the request is to be answered without asking the handler.
     #[inline]
     pub fn rejection(&self) -> Option<Rejection> {
-        self.rare.as_ref()?.rejection
+        self.ending.rare.as_ref()?.rejection
     }
 
     /// Runs the handler in the request's scope: the function that makes its future, every poll of that, and its drop.
     /// Some services do their work in `call`, others in the future.
     #[inline(always)]
-    pub fn run<F: Future>(self, make: impl FnOnce() -> F) -> HandlerFuture<F> {
-        HandlerFuture::new(self, make)
+    pub fn run<F: Future>(mut self, make: impl FnOnce() -> F) -> HandlerFuture<F> {
+        let (scope, ending) = (self.scope.take(), std::mem::take(&mut self.ending));
+        // Nothing is left in it, and to find that out takes longer.
+        std::mem::forget(self);
+        HandlerFuture::new(scope, ending, make)
     }
 
     /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it. Returns the
     /// scope, in which the response body is kept.
-    #[inline(always)]
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) -> Scope {
-        self.answer(status, headers)
+        self.ending.answer(&self.scope, status, headers);
+        self.scope.take()
+    }
+}
+
+impl Ending {
+    #[inline(always)]
+    pub(super) fn answer<H: HeaderSink>(&mut self, scope: &Scope, status: u16, headers: &mut H) {
+        answer::put(self.rare.as_deref(), scope, headers);
+        if self.began.is_some() {
+            self.tell(scope, Some((status, grpc_status(headers))));
+        }
     }
 
-    #[inline(always)]
-    pub(super) fn answer<H: HeaderSink>(&mut self, status: u16, headers: &mut H) -> Scope {
-        answer::put(self, headers);
+    /// The request was dropped, unless it was answered.
+    #[inline]
+    pub(super) fn drop_in(&mut self, scope: &Scope) {
         if self.began.is_some() {
-            self.end(Some((status, grpc_status(headers))));
+            self.tell(scope, None);
         }
-        self.scope.take()
     }
 
     /// Tells the observers, once.
     #[cold]
-    fn end(&mut self, answer: Option<(u16, Option<u8>)>) {
-        let (Some(began), Some(greenlane)) = (self.began.take(), self.scope.greenlane()) else {
+    fn tell(&mut self, scope: &Scope, answer: Option<(u16, Option<u8>)>) {
+        let (Some(began), Some(greenlane)) = (self.began.take(), scope.greenlane()) else {
             return;
         };
-        let (inner, lane) = (greenlane.0, self.lane());
+        let (inner, lane) = (greenlane.0, scope.lane_ref());
         let refused = self.rare.as_ref().is_some_and(|rare| rare.refusal.is_some());
         let verdict = || lane.preview().map(|preview| inner.identity.served(preview));
         inner.observers.answered(&Answered {
@@ -107,10 +124,6 @@ impl InboundCall {
             grpc_status: answer.and_then(|(_, grpc_status)| grpc_status),
             took: began.elapsed(),
         });
-    }
-
-    fn lane(&self) -> &Lane {
-        self.scope.lane_ref()
     }
 }
 
@@ -126,9 +139,7 @@ fn grpc_status(head: &impl HeaderSource) -> Option<u8> {
 impl Drop for InboundCall {
     #[inline]
     fn drop(&mut self) {
-        if self.began.is_some() {
-            self.end(None);
-        }
+        self.ending.drop_in(&self.scope);
     }
 }
 

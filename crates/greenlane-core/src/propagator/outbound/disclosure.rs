@@ -1,11 +1,14 @@
 //! What a callee is told.
 
+use std::sync::Arc;
+
 use super::call::{OutboundCall, Tracked};
 use super::destination::Destination;
-use super::lane::DecidedLane;
+use super::lane::{DecidedLane, PlainLane};
 use crate::carrier::HeaderSink;
 use crate::counters::Counter;
-use crate::scope::CachedPreview;
+use crate::handle::Greenlane;
+use crate::scope::{CachedPreview, RequestScope};
 use crate::trail::{Full, Pending};
 use crate::wire::keep_from_connection;
 
@@ -18,6 +21,8 @@ pub struct Disclosure(Kind);
 enum Kind {
     /// Nothing is on the call, and nothing goes on it.
     Silent,
+    /// The preview goes on the call, which has no line of ours; and its hop into the trail, where there is one.
+    Plain(PlainLane, Option<Pending>),
     Told(Told),
 }
 
@@ -83,10 +88,15 @@ impl Disclosure {
         Self(Kind::Told(Told { call, telling, withheld, hop }))
     }
 
+    pub(super) fn plain(call: PlainLane, hop: Option<Pending>) -> Self {
+        Self(Kind::Plain(call, hop))
+    }
+
     /// Whether the call holds something that egress guards: its host is told, or it is kept back.
     pub fn discloses(&self) -> bool {
         match &self.0 {
             Kind::Silent => false,
+            Kind::Plain(..) => true,
             Kind::Told(told) => told.telling != Telling::Nothing,
         }
     }
@@ -96,8 +106,18 @@ impl Disclosure {
     pub fn apply<H: HeaderSink>(self, headers: &mut H) -> OutboundCall {
         match self.0 {
             Kind::Silent => OutboundCall::SILENT,
+            Kind::Plain(plain, hop) => plain.apply(hop, headers),
             Kind::Told(told) => told.apply(headers),
         }
+    }
+}
+
+impl PlainLane {
+    fn apply<H: HeaderSink>(self, hop: Option<Pending>, headers: &mut H) -> OutboundCall {
+        let Self { greenlane, scope, preview } = self;
+        greenlane.0.wires.write_values(&preview.values, headers);
+        let tracked = hop.and_then(|hop| track(&greenlane, scope.request()?, hop, false));
+        OutboundCall { lane: preview.lane.clone(), told: Telling::Done, takes_trail: true, tracked }
     }
 }
 
@@ -118,7 +138,11 @@ impl Told {
             Telling::Done => self.write(headers),
             Telling::Withheld => self.withhold(headers),
         }
-        let tracked = self.hop.take().and_then(|hop| self.track(hop));
+        let withheld = self.telling == Telling::Withheld;
+        let tracked = self
+            .hop
+            .take()
+            .and_then(|hop| track(&self.call.greenlane, self.call.request()?, hop, withheld));
         let takes_trail = self.call.scope.is_some();
         let lane = self.call.set.take().unwrap_or_else(|| self.call.lane().clone());
         OutboundCall { lane, told: self.telling, takes_trail, tracked }
@@ -185,23 +209,26 @@ impl Told {
         inner.egress.warn_refused(&inner.identity.service, peer, host);
         inner.counters.add(Counter::Withheld, 1);
     }
+}
 
-    /// Begins the call's hop in its request's trail.
-    fn track(&self, hop: Pending) -> Option<Tracked> {
-        let request = self.call.request()?;
-        let apart = hop.attempt > 1 || hop.wanted.is_some();
-        let place = request.recorder.as_ref()?.start(hop).map_err(|(full, hop)| {
-            let counter = match full {
-                Full::Late => Counter::LateCalls,
-                Full::TooMany => Counter::Untracked,
-            };
-            self.call.greenlane.0.counters.add(counter, 1);
-            Box::new(hop)
-        });
-        let withheld = self.telling == Telling::Withheld;
-        let (greenlane, request) = (self.call.greenlane.clone(), request.clone());
-        Some(Tracked { greenlane, request, place, withheld, apart, open: true })
-    }
+/// Begins the call's hop in its request's trail.
+fn track(
+    greenlane: &Greenlane,
+    request: &Arc<RequestScope>,
+    hop: Pending,
+    withheld: bool,
+) -> Option<Tracked> {
+    let apart = hop.attempt > 1 || hop.wanted.is_some();
+    let place = request.recorder.as_ref()?.start(hop).map_err(|(full, hop)| {
+        let counter = match full {
+            Full::Late => Counter::LateCalls,
+            Full::TooMany => Counter::Untracked,
+        };
+        greenlane.0.counters.add(counter, 1);
+        Box::new(hop)
+    });
+    let (greenlane, request) = (greenlane.clone(), request.clone());
+    Some(Tracked { greenlane, request, place, withheld, apart, open: true })
 }
 
 #[cfg(test)]

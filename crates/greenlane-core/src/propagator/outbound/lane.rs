@@ -10,7 +10,7 @@ use crate::counters::Counter;
 use crate::error::Unscoped;
 use crate::handle::Greenlane;
 use crate::lane::Lane;
-use crate::scope::{Carried, Nobody, RequestScope, Scope};
+use crate::scope::{CachedPreview, Carried, Nobody, RequestScope, Scope};
 use crate::text::printable;
 use crate::trail::Pending;
 use crate::wire::{Look, Reading, Reason};
@@ -26,7 +26,18 @@ pub struct CallLane(Kind);
 enum Kind {
     /// A call of a request in the active lane, on which nothing could be ours, as nearly all.
     Silent(Greenlane),
+    /// A call in the preview lane of its request, as this handle admitted it, on which nothing could be ours and with
+    /// which nothing rides along.
+    Plain(PlainLane),
     Decided(DecidedLane),
+}
+
+/// A call in its scope's lane, whose preview is at hand as this handle writes it.
+#[derive(Debug)]
+pub(super) struct PlainLane {
+    pub(super) greenlane: Greenlane,
+    pub(super) scope: Scope,
+    pub(super) preview: Arc<CachedPreview>,
 }
 
 /// A call on whose lane its scope or its headers decide.
@@ -64,8 +75,23 @@ impl Greenlane {
         CallLane(if active && self.0.shortcut.active && is_silent(self, headers) {
             Kind::Silent(self.clone())
         } else {
-            Kind::Decided(DecidedLane::of(self, headers))
+            self.call_closely(headers)
         })
+    }
+
+    #[inline(never)]
+    fn call_closely<H: HeaderSource + ?Sized>(&self, headers: &H) -> Kind {
+        let plain = || {
+            let preview = Scope::look(|scope| scope?.plain_preview_of(self).cloned())?;
+            (!self.0.wires.have_lines_or_options(headers)).then_some(preview)
+        };
+        match plain().filter(|_| self.0.shortcut.preview) {
+            Some(preview) => {
+                let (greenlane, scope) = (self.clone(), Scope::here());
+                Kind::Plain(PlainLane { greenlane, scope, preview })
+            }
+            None => Kind::Decided(DecidedLane::of(self, headers)),
+        }
     }
 }
 
@@ -81,6 +107,7 @@ impl CallLane {
         let Some(lane) = lane else { return self };
         let mut decided = match self.0 {
             Kind::Silent(greenlane) => DecidedLane::silent(greenlane),
+            Kind::Plain(plain) => plain.into(),
             Kind::Decided(decided) => decided,
         };
         decided.set.get_or_insert_with(|| lane.clone());
@@ -92,6 +119,7 @@ impl CallLane {
     pub fn lane(&self) -> &Lane {
         match &self.0 {
             Kind::Silent(_) => &ACTIVE,
+            Kind::Plain(plain) => &plain.preview.lane,
             Kind::Decided(decided) => decided.lane(),
         }
     }
@@ -108,6 +136,7 @@ impl CallLane {
     ) -> Result<Disclosure, Unscoped> {
         match self.0 {
             Kind::Silent(_) => Ok(Disclosure::SILENT),
+            Kind::Plain(plain) => Ok(plain.to(&destination())),
             Kind::Decided(decided) => decided.to(destination),
         }
     }
@@ -115,6 +144,30 @@ impl CallLane {
 
 /// To borrow.
 static ACTIVE: Lane = Lane::ACTIVE;
+
+impl From<PlainLane> for DecidedLane {
+    fn from(plain: PlainLane) -> Self {
+        let PlainLane { greenlane, scope, .. } = plain;
+        Self { greenlane, scope: Some(scope), said: Said::default(), set: None }
+    }
+}
+
+impl PlainLane {
+    fn to(self, to: &Destination<'_>) -> Disclosure {
+        let allowed = to.host.and_then(|host| AllowedHost::find(&self.greenlane, host));
+        let Some(host) = allowed else {
+            let (telling, decided) = (Telling::Withheld, DecidedLane::from(self));
+            let hop = decided.hop(to, None);
+            return Disclosure::told(decided, telling, Some(Withheld::of(to, true)), hop);
+        };
+        let has_trail = self.scope.request().is_some_and(|request| request.recorder.is_some());
+        let hop = has_trail.then(|| {
+            let name = to.peer.map_or_else(|| host.name.clone(), name_of);
+            Pending { name, attempt: to.attempt, wanted: None }
+        });
+        Disclosure::plain(self, hop)
+    }
+}
 
 impl DecidedLane {
     #[inline(never)]
