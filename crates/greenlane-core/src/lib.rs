@@ -77,7 +77,7 @@ pub use observer::{Answered, Observer};
 pub use preview::{Preview, PreviewError};
 pub use propagator::{
     Attempts, CallLane, Destination, Disclosure, HandlerFuture, Inbound, InboundCall, OutboundCall,
-    Rejection,
+    OutboundRequest, Rejection,
 };
 pub use role::Role;
 pub use scope::Scope;

@@ -5,7 +5,7 @@ mod inbound;
 mod outbound;
 
 pub use inbound::{HandlerFuture, Inbound, InboundCall, Rejection};
-pub use outbound::{Attempts, CallLane, Destination, Disclosure, OutboundCall};
+pub use outbound::{Attempts, CallLane, Destination, Disclosure, OutboundCall, OutboundRequest};
 
 #[cfg(test)]
 mod tests;

@@ -95,7 +95,8 @@ impl Scope {
     fn said(&self) -> (&Lane, bool) {
         match &self.0 {
             Kind::Unscoped | Kind::Background(None) => (&ACTIVE, false),
-            Kind::Active { barred, .. } => (&ACTIVE, *barred),
+            Kind::Active(_) => (&ACTIVE, false),
+            Kind::Barred(_) => (&ACTIVE, true),
             Kind::Background(Some(apart)) => (&apart.from, apart.barred),
             Kind::Bare(bare) => (&bare.apart.from, bare.apart.barred),
             Kind::Preview(preview) => (&preview.lane, false),
@@ -112,7 +113,7 @@ impl Scope {
     #[inline]
     pub(crate) fn lane_ref(&self) -> &Lane {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) | Kind::Active { .. } => &ACTIVE,
+            Kind::Unscoped | Kind::Background(_) | Kind::Active(_) | Kind::Barred(_) => &ACTIVE,
             Kind::Bare(bare) => &bare.lane,
             Kind::Preview(preview) => &preview.lane,
             Kind::Request(request) => &request.lane,
@@ -124,7 +125,7 @@ impl Scope {
     /// than was admitted.
     #[inline]
     pub(crate) fn is_silent(&self) -> bool {
-        matches!(self.0, Kind::Active { barred: false, .. })
+        matches!(self.0, Kind::Active(_))
     }
 
     /// No scope, kept as one.
@@ -154,7 +155,7 @@ impl Scope {
     #[inline]
     pub fn is_plain(&self) -> bool {
         match &self.0 {
-            Kind::Unscoped | Kind::Background(_) | Kind::Active { .. } => true,
+            Kind::Unscoped | Kind::Background(_) | Kind::Active(_) | Kind::Barred(_) => true,
             Kind::Bare(bare) => bare.lane.is_active(),
             Kind::Preview(_) | Kind::Request(_) | Kind::Moved(_) => false,
         }
@@ -179,7 +180,7 @@ impl Scope {
     pub fn greenlane(&self) -> Option<Greenlane> {
         match &self.0 {
             Kind::Unscoped | Kind::Background(_) => None,
-            Kind::Active { greenlane, .. } => Some(greenlane.clone()),
+            Kind::Active(greenlane) | Kind::Barred(greenlane) => Some(greenlane.clone()),
             Kind::Bare(bare) => bare.greenlane.clone(),
             Kind::Preview(preview) => Some(preview.greenlane.clone()),
             Kind::Request(request) => Some(request.greenlane.clone()),

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use greenlane_core::{Attempts, Destination, Greenlane, OutboundCall, Unscoped};
-use http::{Request, Response, Uri};
+use greenlane_core::{Attempts, Destination, Greenlane, OutboundCall, OutboundRequest, Unscoped};
+use http::{HeaderMap, Request, Response, Uri};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -67,15 +67,10 @@ impl OutboundLayer {
 
 impl Calls {
     /// Puts the lane on a request.
-    #[inline]
+    #[inline(always)]
     fn tell<B>(&self, request: &mut Request<B>) -> Result<OutboundCall, Unscoped> {
         let handed_off = request.extensions_mut().remove::<HandedOff>();
-        let lane = in_scope(handed_off, || self.greenlane.call(request.headers()));
-        let disclosure = lane.to(|| {
-            let attempt = request.extensions().get::<Attempts>().map_or(1, Attempts::start);
-            self.destination(request.uri(), None).attempt(attempt)
-        })?;
-        Ok(disclosure.apply(request.headers_mut()))
+        in_scope(handed_off, || self.greenlane.inject_into(&mut Outgoing { request, calls: self }))
     }
 
     /// Whom a call to this URL is for. The callee is called `service` in the trail, where there is no peer.
@@ -89,8 +84,32 @@ impl Calls {
     }
 }
 
+/// A request that goes out, and its outbound.
+struct Outgoing<'r, B> {
+    request: &'r mut Request<B>,
+    calls: &'r Calls,
+}
+
+impl<B> OutboundRequest for Outgoing<'_, B> {
+    type Headers = HeaderMap;
+
+    #[inline(always)]
+    fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.request.headers_mut()
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        let attempt = self.request.extensions().get::<Attempts>().map_or(1, Attempts::start);
+        self.calls.destination(self.request.uri(), None).attempt(attempt)
+    }
+}
+
 /// In the scope in which the request was handed off, where it was.
-#[inline]
+#[inline(always)]
 pub(crate) fn in_scope<R>(handed_off: Option<HandedOff>, run: impl FnOnce() -> R) -> R {
     match handed_off {
         Some(HandedOff(envelope)) => envelope.run_sync(|()| run()),

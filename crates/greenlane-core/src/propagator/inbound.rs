@@ -71,9 +71,10 @@ impl Greenlane {
         }
     }
 
+    /// The scope of a request in the active lane. `barred` says that the request said more than was admitted.
     #[inline]
     fn active_scope(&self, barred: bool) -> Scope {
-        Scope(Kind::Active { greenlane: self.clone(), barred })
+        Scope(if barred { Kind::Barred(self.clone()) } else { Kind::Active(self.clone()) })
     }
 
     /// Whether the application named a preview by code.

@@ -15,9 +15,24 @@ use crate::carrier::HeaderSink;
 use crate::error::Unscoped;
 use crate::handle::Greenlane;
 
+/// A request that goes out: its headers, and whom it is for. For adapters.
+pub trait OutboundRequest {
+    /// Its headers.
+    type Headers: HeaderSink;
+
+    /// Its headers, to be read.
+    fn headers(&self) -> &Self::Headers;
+
+    /// Its headers, to be written.
+    fn headers_mut(&mut self) -> &mut Self::Headers;
+
+    /// Whom it is for. Asked once at the most, and only where it makes a difference.
+    fn destination(&self) -> Destination<'_>;
+}
+
 impl Greenlane {
-    /// Puts the lane on an outgoing request, as far as egress allows: [`call`](Greenlane::call),
-    /// [`to`](CallLane::to) and [`apply`](Disclosure::apply) in one.
+    /// Puts the lane on outgoing headers, as far as egress allows: [`call`](Greenlane::call), [`to`](CallLane::to) and
+    /// [`apply`](Disclosure::apply) in one.
     ///
     /// A preview that the application itself set on the request is the lane of this call; else it is
     /// that of the scope. Doing it twice changes nothing.
@@ -33,4 +48,25 @@ impl Greenlane {
         let disclosure = self.call(headers).to(|| *destination)?;
         Ok(disclosure.apply(headers))
     }
+
+    /// [`inject`](Greenlane::inject), for a request that knows whom it is for.
+    ///
+    /// # Errors
+    ///
+    /// When the call is outside any scope and this handle is strict.
+    #[inline(always)]
+    pub fn inject_into<R: OutboundRequest>(
+        &self,
+        request: &mut R,
+    ) -> Result<OutboundCall, Unscoped> {
+        let lane = self.call(request.headers());
+        // Nearly every call: its three steps melt into none.
+        if lane.is_silent() { Ok(OutboundCall::SILENT) } else { disclose(lane, request) }
+    }
+}
+
+#[inline(never)]
+fn disclose<R: OutboundRequest>(lane: CallLane, request: &mut R) -> Result<OutboundCall, Unscoped> {
+    let disclosure = lane.to(|| request.destination())?;
+    Ok(disclosure.apply(request.headers_mut()))
 }

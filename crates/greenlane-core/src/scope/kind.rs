@@ -14,11 +14,10 @@ pub(crate) enum Kind {
     /// never takes what it finds there for its own.
     Unscoped,
     /// A request without a preview and with nothing to hold, as nearly every one. It is not even dropped.
-    Active {
-        greenlane: Greenlane,
-        /// See [`Apart`].
-        barred: bool,
-    },
+    Active(Greenlane),
+    /// The same, of a request that said more than was admitted: see [`Apart`]. A variant of its own, and no flag beside the
+    /// handle, so that a scope moves as two whole words.
+    Barred(Greenlane),
     /// A request for a preview, with nothing else to hold. No allocation.
     Preview(Arc<CachedPreview>),
     Request(Arc<RequestScope>),

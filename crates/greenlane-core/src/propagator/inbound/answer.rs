@@ -29,7 +29,7 @@ pub(super) fn put<H: HeaderSink>(rare: Option<&Rare>, scope: &Scope, headers: &m
 #[inline(always)]
 fn put_by_scope<H: HeaderSink>(scope: &Scope, headers: &mut H) {
     let greenlane = match &scope.0 {
-        Kind::Active { greenlane, .. } => greenlane,
+        Kind::Active(greenlane) | Kind::Barred(greenlane) => greenlane,
         Kind::Preview(preview) => return keep_private(&preview.greenlane, headers),
         Kind::Request(request) => match request.lane.preview() {
             Some(wanted) => return put_preview(request, wanted, headers),

@@ -102,6 +102,12 @@ fn is_silent<H: HeaderSource + ?Sized>(greenlane: &Greenlane, headers: &H) -> bo
 }
 
 impl CallLane {
+    /// Whether nothing is to be told, whomever the call is for.
+    #[inline(always)]
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.0, Kind::Silent(_))
+    }
+
     /// The lane of an earlier sending of the same call, before a redirect: it counts unless the headers name one.
     pub fn in_lane(self, lane: Option<&Lane>) -> Self {
         let Some(lane) = lane else { return self };
