@@ -4,7 +4,7 @@ mod kind;
 mod preview;
 mod request;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ pub struct Scope(pub(crate) Kind);
 
 thread_local! {
     /// The one place where a lane is kept: that of the task which this thread runs now. Scopes are swapped in for a call
-    /// or a poll, and out again. No user code runs while it is borrowed.
-    static CURRENT: RefCell<Scope> = const { RefCell::new(Scope(Kind::Unscoped)) };
+    /// or a poll, and out again.
+    static CURRENT: Cell<Scope> = const { Cell::new(Scope::none()) };
 }
 
 /// To borrow.
@@ -42,13 +42,15 @@ impl Scope {
         Self::look(|scope| Some(scope?.clone()))
     }
 
-    /// Looks at the scope this code runs in. Not with what users wrote: it is borrowed meanwhile.
+    /// Looks at the scope this code runs in. Not with a function that users wrote: there is none in its place meanwhile.
     #[inline(always)]
     pub(crate) fn look<R>(at: impl Fn(Option<&Self>) -> R) -> R {
         // A thread that ends has none to give any more.
         let looked = CURRENT.try_with(|current| {
-            let current = current.borrow();
-            at(Some(&*current).filter(|scope| scope.is_one()))
+            let scope = current.replace(Self::none());
+            let looked = at(Some(&scope).filter(|scope| scope.is_one()));
+            std::mem::forget(current.replace(scope));
+            looked
         });
         looked.unwrap_or_else(|_| at(None))
     }
@@ -296,7 +298,7 @@ impl Drop for Swapped<'_> {
 #[inline]
 fn swap(scope: &mut Scope) {
     // Without a place for it, a thread ends: what is dropped then runs in no scope.
-    _ = CURRENT.try_with(|current| std::mem::swap(&mut *current.borrow_mut(), scope));
+    _ = CURRENT.try_with(|current| current.swap(Cell::from_mut(scope)));
 }
 
 #[cfg(test)]

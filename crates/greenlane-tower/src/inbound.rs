@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use greenlane_core::{Greenlane, HandlerFuture, HttpRequest, InboundCall};
+use greenlane_core::{Greenlane, HandlerFuture, HttpRequest, InboundCall, Rejection};
 use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
@@ -117,7 +117,7 @@ where
 {
     type Response = Response<K::Body>;
     type Error = S::Error;
-    type Future = InboundFuture<S::Future, K, K::Body>;
+    type Future = InboundFuture<S::Future, K>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -132,43 +132,33 @@ where
         };
         let call = inbound.apply(request.headers_mut());
         if call.rejection().is_some() {
-            return InboundFuture::rejected::<ResBody>(call, self.bodies.clone());
+            return InboundFuture::rejected(call, self.bodies.clone());
         }
         // Some services do their work in `call`, others in the future: the scope is set for both.
         let handler = call.run(|| self.inner.call(request));
-        InboundFuture { handler, bodies: self.bodies.clone(), rejected: None }
+        InboundFuture { handler, bodies: self.bodies.clone() }
     }
 }
 
 pin_project! {
     /// The future of [`Inbound`].
-    pub struct InboundFuture<F, K, B> {
+    pub struct InboundFuture<F, K = ScopedBodies> {
         #[pin]
         handler: HandlerFuture<F>,
         bodies: K,
-        rejected: Option<Box<Response<B>>>,
     }
 }
 
-impl<F, K, B> InboundFuture<F, K, B> {
+impl<F, K> InboundFuture<F, K> {
+    // Out of the way of others' futures, which would be copied once more otherwise.
     #[cold]
     #[inline(never)]
-    fn rejected<R>(call: InboundCall, bodies: K) -> Self
-    where
-        K: KeepScope<R, Body = B>,
-    {
-        let rejected = call.rejection().map(|rejection| {
-            let mut response = Response::new(bodies.rejected(rejection));
-            let status = StatusCode::from_u16(rejection.status());
-            *response.status_mut() = status.unwrap_or(StatusCode::BAD_REQUEST);
-            call.answered(response.status().as_u16(), response.headers_mut());
-            Box::new(response)
-        });
-        Self { handler: HandlerFuture::never(), bodies, rejected }
+    fn rejected(call: InboundCall, bodies: K) -> Self {
+        Self { handler: call.reject(), bodies }
     }
 }
 
-impl<F, K, B, E> Future for InboundFuture<F, K, K::Body>
+impl<F, K, B, E> Future for InboundFuture<F, K>
 where
     F: Future<Output = Result<Response<B>, E>>,
     K: KeepScope<B>,
@@ -179,14 +169,14 @@ where
         let mut this = self.project();
         match this.handler.as_mut().poll(cx) {
             // A request that is rejected has no handler to wait for.
-            Poll::Pending => match this.rejected.take() {
+            Poll::Pending => match this.handler.rejection() {
                 None => Poll::Pending,
-                Some(response) => Poll::Ready(Ok(*response)),
+                Some(rejection) => rejected(this.handler, this.bodies, rejection),
             },
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(mut response)) => {
-                // Polled again after it was ready, a future may do anything but answer.
                 let status = response.status().as_u16();
+                // Polled again after it was ready, a future may do anything but answer.
                 let scope = this.handler.answered(status, response.headers_mut());
                 let Some(scope) = scope else { return Poll::Pending };
                 Poll::Ready(Ok(response.map(|body| this.bodies.keep(body, scope))))
@@ -195,7 +185,22 @@ where
     }
 }
 
-impl<F, K, B> std::fmt::Debug for InboundFuture<F, K, B> {
+#[cold]
+fn rejected<F, K: KeepScope<B>, B, E>(
+    handler: Pin<&mut HandlerFuture<F>>,
+    bodies: &K,
+    rejection: Rejection,
+) -> Poll<Result<Response<K::Body>, E>> {
+    let mut response = Response::new(bodies.rejected(rejection));
+    let status = StatusCode::from_u16(rejection.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    *response.status_mut() = status;
+    match handler.answered(status.as_u16(), response.headers_mut()) {
+        Some(_) => Poll::Ready(Ok(response)),
+        None => Poll::Pending,
+    }
+}
+
+impl<F, K> std::fmt::Debug for InboundFuture<F, K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("InboundFuture")
     }

@@ -74,6 +74,7 @@ impl Calls {
     }
 
     /// Whom a call to this URL is for. The callee is called `service` in the trail, where there is no peer.
+    #[inline(always)]
     pub(crate) fn destination<'a>(
         &'a self,
         uri: &'a Uri,
@@ -102,6 +103,7 @@ impl<B> OutboundRequest for Outgoing<'_, B> {
         self.request.headers_mut()
     }
 
+    #[inline(always)]
     fn destination(&self) -> Destination<'_> {
         let attempt = self.request.extensions().get::<Attempts>().map_or(1, Attempts::start);
         self.calls.destination(self.request.uri(), None).attempt(attempt)

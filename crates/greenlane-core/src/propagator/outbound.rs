@@ -60,12 +60,16 @@ impl Greenlane {
         request: &mut R,
     ) -> Result<OutboundCall, Unscoped> {
         let lane = self.call(request.headers());
-        // Nearly every call: its three steps melt into none.
-        if lane.is_silent() { Ok(OutboundCall::SILENT) } else { disclose(lane, request) }
+        if lane.is_silent() {
+            // Nearly every call. There is nothing in its lane to be dropped, and to find that out takes longer.
+            std::mem::forget(lane);
+            return Ok(OutboundCall::SILENT);
+        }
+        disclose(lane, request)
     }
 }
 
-#[inline(never)]
+#[inline]
 fn disclose<R: OutboundRequest>(lane: CallLane, request: &mut R) -> Result<OutboundCall, Unscoped> {
     let disclosure = lane.to(|| request.destination())?;
     Ok(disclosure.apply(request.headers_mut()))

@@ -69,7 +69,7 @@ impl InboundCall {
     /// Set when the request is to be answered without asking the handler.
     #[inline]
     pub fn rejection(&self) -> Option<Rejection> {
-        self.ending.rare.as_ref()?.rejection
+        self.ending.rejection()
     }
 
     /// Runs the handler in the request's scope: the function that makes its future, every poll of that, and its drop.
@@ -82,6 +82,14 @@ impl InboundCall {
         HandlerFuture::new(scope, ending, make)
     }
 
+    /// Asks no handler, since the request is rejected: its future is never ready, and says
+    /// [why](HandlerFuture::rejection).
+    #[cold]
+    #[inline(never)]
+    pub fn reject<F>(mut self) -> HandlerFuture<F> {
+        HandlerFuture::rejected(self.scope.take(), std::mem::take(&mut self.ending))
+    }
+
     /// Puts the trail on the response head, as it leaves with this status, and keeps caches from storing it. Returns the
     /// scope, in which the response body is kept.
     pub fn answered<H: HeaderSink>(mut self, status: u16, headers: &mut H) -> Scope {
@@ -91,6 +99,11 @@ impl InboundCall {
 }
 
 impl Ending {
+    #[inline(always)]
+    pub(super) fn rejection(&self) -> Option<Rejection> {
+        self.rare.as_ref()?.rejection
+    }
+
     #[inline(always)]
     pub(super) fn answer<H: HeaderSink>(&mut self, scope: &Scope, status: u16, headers: &mut H) {
         answer::put(self.rare.as_deref(), scope, headers);

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::call::Ending;
+use super::rejection::Rejection;
 use crate::bridge::Entered;
 use crate::carrier::HeaderSink;
 use crate::hand_off::{drop_in, poll_in};
@@ -49,9 +50,16 @@ impl<F> HandlerFuture<F> {
         Self { scope, ending, future: Some(future) }
     }
 
-    /// Of a handler that is not asked, since its request is rejected: it is never ready.
-    pub fn never() -> Self {
-        Self { scope: Scope::none(), ending: Ending::default(), future: None }
+    /// Of a handler that is not asked.
+    pub(super) fn rejected(scope: Scope, ending: Ending) -> Self {
+        Self { scope, ending, future: None }
+    }
+
+    /// Set where the handler is not asked: the future is never ready, and the request is
+    /// [answered](HandlerFuture::answered) with this.
+    #[inline]
+    pub fn rejection(&self) -> Option<Rejection> {
+        self.ending.rejection()
     }
 
     /// [`InboundCall::answered`](super::InboundCall::answered), once the handler has ended; `None` before, and where it was answered.

@@ -113,11 +113,14 @@ impl Disclosure {
 }
 
 impl PlainLane {
+    #[inline(always)]
     fn apply<H: HeaderSink>(self, hop: Option<Pending>, headers: &mut H) -> OutboundCall {
-        let Self { greenlane, scope, preview } = self;
-        greenlane.0.wires.write_values(&preview.values, headers);
+        let Self { greenlane, scope } = self;
+        if let Some(preview) = scope.plain_preview_of(&greenlane) {
+            greenlane.0.wires.write_values(&preview.values, headers);
+        }
         let tracked = hop.and_then(|hop| track(&greenlane, scope.request()?, hop, false));
-        OutboundCall { lane: preview.lane.clone(), told: Telling::Done, takes_trail: true, tracked }
+        OutboundCall { lane: scope.lane(), told: Telling::Done, takes_trail: true, tracked }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::counters::Counter;
 use crate::error::Unscoped;
 use crate::handle::Greenlane;
 use crate::lane::Lane;
-use crate::scope::{CachedPreview, Carried, Nobody, RequestScope, Scope};
+use crate::scope::{Carried, Nobody, RequestScope, Scope};
 use crate::text::printable;
 use crate::trail::Pending;
 use crate::wire::{Look, Reading, Reason};
@@ -37,7 +37,6 @@ enum Kind {
 pub(super) struct PlainLane {
     pub(super) greenlane: Greenlane,
     pub(super) scope: Scope,
-    pub(super) preview: Arc<CachedPreview>,
 }
 
 /// A call on whose lane its scope or its headers decide.
@@ -81,17 +80,12 @@ impl Greenlane {
 
     #[inline(never)]
     fn call_closely<H: HeaderSource + ?Sized>(&self, headers: &H) -> Kind {
-        let plain = || {
-            let preview = Scope::look(|scope| scope?.plain_preview_of(self).cloned())?;
-            (!self.0.wires.have_lines_or_options(headers)).then_some(preview)
-        };
-        match plain().filter(|_| self.0.shortcut.preview) {
-            Some(preview) => {
-                let (greenlane, scope) = (self.clone(), Scope::here());
-                Kind::Plain(PlainLane { greenlane, scope, preview })
-            }
-            None => Kind::Decided(DecidedLane::of(self, headers)),
+        let scope = Scope::here();
+        let plain = self.0.shortcut.preview && scope.plain_preview_of(self).is_some();
+        if plain && !self.0.wires.have_lines_or_options(headers) {
+            return Kind::Plain(PlainLane { greenlane: self.clone(), scope });
         }
+        Kind::Decided(DecidedLane::of(self, headers))
     }
 }
 
@@ -125,7 +119,7 @@ impl CallLane {
     pub fn lane(&self) -> &Lane {
         match &self.0 {
             Kind::Silent(_) => &ACTIVE,
-            Kind::Plain(plain) => &plain.preview.lane,
+            Kind::Plain(plain) => plain.scope.lane_ref(),
             Kind::Decided(decided) => decided.lane(),
         }
     }
@@ -153,12 +147,13 @@ static ACTIVE: Lane = Lane::ACTIVE;
 
 impl From<PlainLane> for DecidedLane {
     fn from(plain: PlainLane) -> Self {
-        let PlainLane { greenlane, scope, .. } = plain;
+        let PlainLane { greenlane, scope } = plain;
         Self { greenlane, scope: Some(scope), said: Said::default(), set: None }
     }
 }
 
 impl PlainLane {
+    #[inline(always)]
     fn to(self, to: &Destination<'_>) -> Disclosure {
         let allowed = to.host.and_then(|host| AllowedHost::find(&self.greenlane, host));
         let Some(host) = allowed else {
