@@ -104,6 +104,15 @@ impl Ending {
         self.rare.as_ref()?.rejection
     }
 
+    /// A handler inside of another inbound runs in whatever scope it is polled in: the application may have put it into
+    /// another lane.
+    #[inline(always)]
+    pub(super) fn follow(&self, scope: &mut Scope) {
+        if self.rare.as_ref().is_some_and(|rare| rare.joined) {
+            *scope = Scope::here();
+        }
+    }
+
     #[inline(always)]
     pub(super) fn answer<H: HeaderSink>(&mut self, scope: &Scope, status: u16, headers: &mut H) {
         answer::put(self.rare.as_deref(), scope, headers);

@@ -32,6 +32,7 @@ pin_project! {
         #[inline]
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
+            this.ending.follow(this.scope);
             drop_in(this.scope, this.future);
             this.ending.drop_in(this.scope);
         }
@@ -85,6 +86,7 @@ impl<F: Future> Future for HandlerFuture<F> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        this.ending.follow(this.scope);
         poll_in(this.scope, this.future, cx)
     }
 }
