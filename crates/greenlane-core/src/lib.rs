@@ -82,7 +82,9 @@ pub use propagator::{
 pub use role::Role;
 pub use scope::Scope;
 pub use sending::{Underway, is_sending};
+pub use sharded::Sharded;
 pub use trail::{Hop, TRAIL, Trail, TrailError};
 pub use verdict::Served;
+pub use warned::Warned;
 pub use wire::Wire;
 pub use worker::WhileActive;

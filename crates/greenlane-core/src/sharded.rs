@@ -6,9 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// So many parts, whatever the number of threads: beyond that, threads share one.
 const SHARDS: usize = 32;
 
-/// One value in [`SHARDS`] parts.
+/// A value in parts, of which each thread writes one: counters that a request touches. For adapters.
+///
+/// A part is on cache lines of its own, so no thread waits for another one's processor. There are 32 parts, of at least 128
+/// bytes each; further threads share them, so what is in a part must bear that, as atomics do.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use greenlane_core::Sharded;
+///
+/// let calls = Sharded::<AtomicU64>::default();
+/// calls.own().fetch_add(1, Ordering::Relaxed);
+/// assert_eq!(calls.all().map(|part| part.load(Ordering::Relaxed)).sum::<u64>(), 1);
+/// ```
 #[derive(Debug)]
-pub(crate) struct Sharded<T>([Padded<T>; SHARDS]);
+pub struct Sharded<T>([Padded<T>; SHARDS]);
 
 /// Two parts are never on one cache line, nor on two that a processor fetches together.
 #[derive(Debug, Default)]
@@ -24,7 +37,7 @@ impl<T: Default> Default for Sharded<T> {
 impl<T> Sharded<T> {
     /// This thread's part.
     #[inline]
-    pub(crate) fn own(&self) -> &T {
+    pub fn own(&self) -> &T {
         thread_local! {
             static SHARD: Cell<Option<usize>> = const { Cell::new(None) };
         }
@@ -39,7 +52,7 @@ impl<T> Sharded<T> {
     }
 
     /// Every part.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
+    pub fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().map(|part| &part.0)
     }
 }

@@ -3,12 +3,12 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Remembers which names were warned of, 256 of them, so that made-up names can't fill the memory.
+/// Remembers which names were warned of, 256 of them, so that made-up names can't fill the memory. For adapters.
 ///
 /// It takes no lock, and writes only for a name that is new. It holds hashes with a random key: two names that
 /// share one would be warned of once together.
 #[derive(Debug)]
-pub(crate) struct Warned {
+pub struct Warned {
     hasher: RandomState,
     /// 0 is free.
     slots: [AtomicU64; Self::MAX],
@@ -24,7 +24,7 @@ impl Warned {
     const MAX: usize = 256;
 
     /// Whether this name comes for the first time, and there is room for it.
-    pub(crate) fn first(&self, name: &str) -> bool {
+    pub fn first(&self, name: &str) -> bool {
         let hash = self.hasher.hash_one(name).max(1);
         let (end, start) = self.slots.split_at(hash as usize % Self::MAX);
         for slot in start.iter().chain(end) {
