@@ -70,8 +70,8 @@ where
         Ok(prepared) => prepared,
         Err(error) => return OutboundFuture::refused(error),
     };
-    let (service, attempt) = (sending.service().clone(), sending.attempt());
-    let sent = outbound.send(&**inner, lane, request, Some(&service), attempt);
+    let (service, attempt) = (sending.service(), sending.attempt());
+    let sent = outbound.send(&**inner, lane, request, Some(service), attempt);
     if !sending.is_to_preview() {
         return sent;
     }

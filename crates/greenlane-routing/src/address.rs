@@ -8,6 +8,7 @@ use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
 
 use crate::error::RouteError;
+use crate::kept;
 
 /// Where a version of a service lives: `http://fms-vehicles:8080` or `https://fms-vehicles.example`.
 ///
@@ -39,6 +40,14 @@ impl Address {
             None => host,
         };
         Some(Self { scheme, authority: Authority::try_from(authority).ok()? })
+    }
+
+    /// Has its text stay, so that a clone counts nothing: see [`stay`](kept::stay).
+    pub(crate) fn stay(&mut self) {
+        if let Some(text) = kept::stay(self.authority.as_str()) {
+            // It is one already, so this does not panic.
+            self.authority = Authority::from_static(text);
+        }
     }
 
     /// `http` or `https`.

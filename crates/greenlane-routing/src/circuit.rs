@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,11 +18,14 @@ use crate::address::Address;
 /// connection. A probe that says nothing for as long as a pause, such as a call that waits for its answer, keeps nobody
 /// out any longer: another may probe.
 ///
-/// Nobody takes a lock while no circuit is open. At most [`MAX_KNOWN`](Circuit::MAX_KNOWN) addresses that a
+/// Nobody takes a lock while no circuit is open, nor writes anything that threads share. At most [`MAX_KNOWN`](Circuit::MAX_KNOWN) addresses that a
 /// table names are remembered, and apart from them [`MAX_MADE`](Circuit::MAX_MADE) that were made of a preview's
 /// name, which a stranger can make up; where there are more, the one whose pause ends first is forgotten.
+///
+/// Make one when the process starts. A clone is a pointer and costs nothing; the memory stays until the process ends.
+// A reference and no `Arc`: each passage has one, and threads would share the count.
 #[derive(Clone)]
-pub struct Circuit(Arc<Inner>);
+pub struct Circuit(&'static Inner);
 
 struct Inner {
     pause: Duration,
@@ -48,7 +51,8 @@ impl Circuit {
 
     /// Circuits that stay open for this long before a probe is let through.
     pub fn new(pause: Duration) -> Self {
-        Self(Arc::new(Inner { pause, count: AtomicUsize::new(0), open: Mutex::default() }))
+        let inner = Inner { pause, count: AtomicUsize::new(0), open: Mutex::default() };
+        Self(Box::leak(Box::new(inner)))
     }
 
     /// Asks whether to call this address, and `made` says that it was made of a preview's name. `None` means not

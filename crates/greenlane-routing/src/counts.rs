@@ -1,7 +1,10 @@
 //! What became of the calls, in numbers.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenlane_core::Sharded;
 
 macro_rules! counts {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -18,12 +21,17 @@ macro_rules! counts {
             }
         }
 
+        /// What the threads of one part counted.
         #[derive(Debug, Default)]
-        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)* }
+        pub(crate) struct Part { $(pub(crate) $name: AtomicU64,)* }
 
         impl Counters {
             pub(crate) fn counts(&self) -> RoutingCounts {
-                RoutingCounts { $($name: self.$name.load(Ordering::Relaxed),)* }
+                let mut counts = RoutingCounts::default();
+                for part in self.0.all() {
+                    $(counts.$name += part.$name.load(Ordering::Relaxed);)*
+                }
+                counts
             }
         }
     };
@@ -50,6 +58,19 @@ counts! {
     stranded,
 }
 
+/// What a routing counted. Threads that count at once write to memory of their own: see [`Sharded`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters(Sharded<Part>);
+
+impl Deref for Counters {
+    type Target = Part;
+
+    /// This thread's part.
+    fn deref(&self) -> &Part {
+        self.0.own()
+    }
+}
+
 pub(crate) fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
@@ -58,5 +79,26 @@ impl fmt::Debug for RoutingCounts {
     /// What was counted at all.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter().filter(|(_, count)| *count > 0)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_all_threads_are_added_up() {
+        let counters = Counters::default();
+        std::thread::scope(|threads| {
+            for _ in 0..40 {
+                threads.spawn(|| {
+                    add(&counters.to_previews);
+                    add(&counters.skipped);
+                    add(&counters.to_previews);
+                });
+            }
+        });
+        let counts = counters.counts();
+        assert_eq!((counts.to_previews(), counts.skipped(), counts.fell_back()), (80, 40, 0));
     }
 }

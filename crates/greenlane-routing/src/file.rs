@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use greenlane_core::follow;
 
 use crate::error::RouteError;
@@ -18,8 +18,8 @@ use crate::routing::Table;
 /// A file that holds a table of routes and may change while the process runs: a Kubernetes ConfigMap, or any
 /// file. Its extension says the format.
 ///
-/// It is polled in the background once a second, as long as this or a [`Routing`](crate::Routing) by it lives,
-/// and never read on a call. A new table takes the place of the one before at once; calls that are under way
+/// It is polled in the background once a second, as long as this lives, or until the process ends where a
+/// [`Routing`](crate::Routing) follows it, and never read on a call. A new table takes the place of the one before at once; calls that are under way
 /// come to their end by the old one. A file that can't be used leaves the table as it was; it is counted, and
 /// logged once until something else is wrong.
 ///
@@ -66,7 +66,7 @@ impl RouteFile {
         let inner = Arc::new(Inner {
             path,
             format,
-            table: ArcSwap::from_pointee(Table { routes, generation: 0 }),
+            table: ArcSwap::from_pointee(Table::new(routes, 0)),
             last: Mutex::new(Last { text, problem: None }),
             unread: AtomicU64::new(0),
         });
@@ -95,8 +95,10 @@ impl RouteFile {
         self.0.unread.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn table(&self) -> Arc<Table> {
-        self.0.table.load_full()
+    /// The table in effect. It is not counted who has it: a thread says so in memory of its own, where whoever replaces the
+    /// table looks. That holds for a handful of them at a time, so it is not for a whole call.
+    pub(crate) fn table(&self) -> Guard<Arc<Table>> {
+        self.0.table.load()
     }
 }
 
@@ -128,7 +130,7 @@ impl Inner {
                 }
                 let generation = generation.wrapping_add(1);
                 let services = routes.iter().count();
-                self.table.store(Arc::new(Table { routes, generation }));
+                self.table.store(Arc::new(Table::new(routes, generation)));
                 let file = self.path.display();
                 tracing::info!(%file, services, generation, "greenlane: routes changed");
                 Ok(generation)

@@ -50,6 +50,7 @@ mod error;
 mod file;
 #[cfg(feature = "files")]
 mod format;
+mod kept;
 mod name;
 mod outcome;
 #[cfg(feature = "files")]

@@ -1,7 +1,5 @@
 //! What an outbound is to do with one call.
 
-use std::sync::Arc;
-
 use greenlane_core::{Attempts, Destination, Greenlane};
 
 use crate::address::Address;
@@ -9,6 +7,7 @@ use crate::call::{Call, after};
 use crate::circuit::Passage;
 use crate::counts::add;
 use crate::error::Unrouted;
+use crate::kept::Text;
 use crate::outcome::{Next, Outcome};
 use crate::route::HostHeader;
 use crate::routing::Routing;
@@ -30,7 +29,7 @@ pub enum Plan {
 #[must_use]
 pub struct Sending {
     pub(crate) routing: Routing,
-    pub(crate) service: Arc<str>,
+    pub(crate) service: Text,
     pub(crate) address: Address,
     pub(crate) made: bool,
     pub(crate) host: HostHeader,
@@ -42,7 +41,7 @@ pub struct Sending {
 
 impl Sending {
     /// The service's name, which is the name of the hop unless the outbound has a peer.
-    pub fn service(&self) -> &Arc<str> {
+    pub fn service(&self) -> &str {
         &self.service
     }
 

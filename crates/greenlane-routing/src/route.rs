@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use greenlane_core::Preview;
 
@@ -11,6 +10,7 @@ use crate::address::Address;
 use crate::builder::RouteBuilder;
 use crate::decision::{Decision, Missing};
 use crate::error::RouteError;
+use crate::kept::Text;
 use crate::name::Name;
 use crate::rule::{Names, Pattern, Rule};
 
@@ -37,7 +37,7 @@ pub enum HostHeader {
 /// The versions of one service: its active address, and where its previews live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    pub(crate) service: Arc<str>,
+    pub(crate) service: Text,
     pub(crate) aliases: Vec<Name>,
     pub(crate) active: Address,
     pub(crate) rules: Vec<Rule>,
@@ -82,6 +82,15 @@ impl Route {
             unreachable: Otherwise::Fail,
             host: HostHeader::Target,
         })
+    }
+
+    /// Has what calls take out of it stay, so that they count nothing.
+    pub(crate) fn stay(&mut self) {
+        self.service.stay();
+        self.active.stay();
+        for rule in &mut self.rules {
+            rule.whereabouts.stay();
+        }
     }
 
     /// The service's name.

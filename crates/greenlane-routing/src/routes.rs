@@ -67,6 +67,14 @@ impl Routes {
         Ok(())
     }
 
+    /// The same, from which calls take what they need without counting: for a table that is in effect.
+    pub(crate) fn stay(mut self) -> Self {
+        for route in &mut self.routes {
+            Arc::make_mut(route).stay();
+        }
+        self
+    }
+
     /// Where a call in this lane goes, to a URL with this host and port. The port is the one in the URL, or
     /// else the one of its scheme; `None` where neither is known.
     ///

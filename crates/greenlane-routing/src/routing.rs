@@ -1,11 +1,10 @@
 //! Tables, egress and circuits together: what outbounds take.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Deref;
 use std::time::Duration;
 
-use greenlane_core::Greenlane;
+use greenlane_core::{Greenlane, Warned};
 
 use crate::address::Address;
 use crate::call::{Call, after};
@@ -20,7 +19,10 @@ use crate::route::{Otherwise, Route};
 use crate::routes::Routes;
 
 /// What the outbounds of the adapters take: a table, or a file that is followed, and the circuits of the
-/// previews in it. Cheap to clone; all clones are one.
+/// previews in it.
+///
+/// Make one for each table, when the process starts. A clone is a pointer and costs nothing; the memory stays until the
+/// process ends, and a file is followed for as long.
 ///
 /// ```
 /// use greenlane_routing::{Route, Routes, Routing};
@@ -30,15 +32,16 @@ use crate::routes::Routes;
 /// let routing = Routing::new(routes);
 /// # Ok::<(), greenlane_routing::RouteError>(())
 /// ```
+// A reference and no `Arc`: each call that is sent has one, and threads would share the count.
 #[derive(Clone)]
-pub struct Routing(Arc<Inner>);
+pub struct Routing(&'static Inner);
 
 struct Inner {
     source: Source,
     circuit: Circuit,
     counters: Counters,
     /// Services whose previews egress refuses, warned of once.
-    warned: Mutex<HashSet<Arc<str>>>,
+    warned: Warned,
 }
 
 /// A table, and the number of those before it.
@@ -48,20 +51,42 @@ pub(crate) struct Table {
     pub(crate) generation: u64,
 }
 
+impl Table {
+    pub(crate) fn new(routes: Routes, generation: u64) -> Self {
+        Self { routes: routes.stay(), generation }
+    }
+}
+
 #[derive(Clone)]
 enum Source {
-    Known(Arc<Table>),
+    Known(&'static Table),
     #[cfg(feature = "files")]
     File(RouteFile),
 }
 
-impl Routing {
-    /// So many services are remembered to have been warned of.
-    const MAX_WARNED: usize = 1024;
+/// The table in effect, which nobody counts.
+enum InEffect {
+    Known(&'static Table),
+    #[cfg(feature = "files")]
+    File(arc_swap::Guard<std::sync::Arc<Table>>),
+}
 
+impl Deref for InEffect {
+    type Target = Table;
+
+    fn deref(&self) -> &Table {
+        match self {
+            Self::Known(table) => table,
+            #[cfg(feature = "files")]
+            Self::File(table) => table,
+        }
+    }
+}
+
+impl Routing {
     /// By a table that does not change.
     pub fn new(routes: Routes) -> Self {
-        Self::by(Source::Known(Arc::new(Table { routes, generation: 0 })), Circuit::PAUSE)
+        Self::by(Source::Known(Box::leak(Box::new(Table::new(routes, 0)))), Circuit::PAUSE)
     }
 
     /// By the table that the file holds, as it changes.
@@ -71,13 +96,9 @@ impl Routing {
     }
 
     fn by(source: Source, pause: Duration) -> Self {
-        let circuit = Circuit::new(pause);
-        Self(Arc::new(Inner {
-            source,
-            circuit,
-            counters: Counters::default(),
-            warned: Mutex::default(),
-        }))
+        let (circuit, counters) = (Circuit::new(pause), Counters::default());
+        let inner = Inner { source, circuit, counters, warned: Warned::default() };
+        Self(Box::leak(Box::new(inner)))
     }
 
     /// The same with circuits that stay open for this long, in place of 5 seconds. It counts anew, so it
@@ -113,7 +134,7 @@ impl Routing {
                 Plan::Send(self.to_active(call, route))
             }
             (Decision::Fail { route, missing }, Some(preview)) => {
-                let (service, preview) = (route.service.clone(), preview.clone());
+                let (service, preview) = (route.service().into(), preview.clone());
                 self.fail(greenlane, call, route, &route.active);
                 Plan::Fail(Unrouted::NoPreview { service, preview, missing })
             }
@@ -146,7 +167,7 @@ impl Routing {
         add(&self.0.counters.skipped);
         if !falls_back {
             self.fail(greenlane, call, route, &address);
-            return Plan::Fail(Unrouted::Unreachable { service: route.service.clone(), address });
+            return Plan::Fail(Unrouted::Unreachable { service: route.service().into(), address });
         }
         add(&self.0.counters.fell_back);
         let mut sending = self.to_active(call, route);
@@ -178,8 +199,7 @@ impl Routing {
     /// time and told once for a service.
     fn warn_withheld(&self, route: &Route, address: &Address) {
         add(&self.0.counters.withheld);
-        let mut warned = self.0.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.len() < Self::MAX_WARNED && warned.insert(route.service.clone()) {
+        if self.0.warned.first(route.service()) {
             tracing::warn!(
                 service = route.service(),
                 address = %address,
@@ -215,11 +235,11 @@ impl Routing {
         &self.0.counters
     }
 
-    fn table(&self) -> Arc<Table> {
+    fn table(&self) -> InEffect {
         match &self.0.source {
-            Source::Known(table) => table.clone(),
+            Source::Known(table) => InEffect::Known(table),
             #[cfg(feature = "files")]
-            Source::File(file) => file.table(),
+            Source::File(file) => InEffect::File(file.table()),
         }
     }
 }

@@ -77,6 +77,14 @@ impl Whereabouts {
         }
     }
 
+    /// Has what calls take out of it stay, so that they count nothing. What is made for a call is the call's own.
+    pub(crate) fn stay(&mut self) {
+        match self {
+            Self::Known(address) => address.stay(),
+            Self::Made(_) => {}
+        }
+    }
+
     /// Whether one of these previews lives at this host, in lower case.
     pub(crate) fn include(&self, host: &str) -> bool {
         match self {

@@ -139,6 +139,44 @@ fn a_hundred_replacements_under_load_never_show_half_a_table() {
 }
 
 #[test]
+fn every_thread_sees_a_new_table_and_a_call_ends_by_the_one_it_began_with() {
+    let written = Written::new();
+    let file = RouteFile::open(written.path()).unwrap();
+    let routing = Routing::following(&file);
+    let turn = std::sync::Barrier::new(5);
+    let greenlane = Greenlane::inside("fms-api").build().unwrap();
+    thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                let call = Call::new(&Lane::ACTIVE, None, Some("fms-map"), None);
+                let Plan::Send(before) = routing.plan(&greenlane, &call) else { panic!() };
+                turn.wait();
+                turn.wait();
+                assert_eq!(active(&routing), "http://fms-map-2");
+                assert_eq!(routing.generation(), 1);
+                assert_eq!(before.address().to_string(), "http://fms-map");
+            });
+        }
+        turn.wait();
+        written.active("fms-map-2");
+        assert_eq!(file.reload(), Ok(1));
+        turn.wait();
+    });
+}
+
+#[test]
+fn tables_that_went_are_let_go() {
+    let written = Written::new();
+    let file = RouteFile::open(written.path()).unwrap();
+    let routing = Routing::following(&file);
+    let before = Arc::downgrade(&file.0.table.load());
+    assert_eq!(active(&routing), "http://fms-map");
+    written.active("fms-map-2");
+    assert_eq!(file.reload(), Ok(1));
+    assert!(before.upgrade().is_none());
+}
+
+#[test]
 fn a_file_that_cannot_be_used_at_start_is_an_error() {
     let written = Written::new();
     written.text("[services.fms-map]\nactive = 1\n");

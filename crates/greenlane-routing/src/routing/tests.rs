@@ -51,7 +51,7 @@ fn calls_go_where_the_table_says() {
     let routing = routing(Otherwise::Fail, Otherwise::Active);
     let active = sending(plan_to(&routing, &Lane::ACTIVE, "FMS-map"));
     assert_eq!(active.address().to_string(), "http://fms-map");
-    assert_eq!((&**active.service(), active.is_made()), ("fms-map", false));
+    assert_eq!((active.service(), active.is_made()), ("fms-map", false));
     let known = sending(plan(&routing, "release-42"));
     assert_eq!(
         (known.address().to_string().as_str(), known.is_made()),
