@@ -139,7 +139,7 @@ where
     type Transform = OutboundService<S>;
 
     fn new_transform(self, service: S) -> Self::Transform {
-        OutboundService { inner: Rc::new(service), outbound: self }
+        OutboundService { inner: Rc::new(service), outbound: Rc::new(self) }
     }
 }
 
@@ -147,7 +147,8 @@ where
 #[derive(Clone, Debug)]
 pub struct OutboundService<S> {
     inner: Rc<S>,
-    outbound: Outbound,
+    /// The worker's own: calls that may be sent again hold it, and workers would share the count of its peer.
+    outbound: Rc<Outbound>,
 }
 
 impl<S> Service<ConnectRequest> for OutboundService<S>

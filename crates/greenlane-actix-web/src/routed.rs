@@ -51,7 +51,7 @@ impl Outbound {
 
 /// Sends a call where its route says.
 pub(crate) fn call<S>(
-    outbound: &Outbound,
+    outbound: &Rc<Outbound>,
     routing: &Routing,
     inner: &Rc<S>,
     lane: CallLane,
@@ -76,7 +76,7 @@ where
         return sent;
     }
     // Wherever the call is polled, its lane stays that of where it was made.
-    let here = Envelope::seal((outbound.clone(), Rc::clone(inner)));
+    let here = Envelope::seal((Rc::clone(outbound), Rc::clone(inner)));
     OutboundFuture::boxed(async move {
         let result = sent.await;
         match again(&result, sending, spare) {

@@ -13,7 +13,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::redirect::Redirects;
 use crate::resend::{WATCH, Watch, spare};
-use crate::routes::{Routed, Routes};
+use crate::routes::{Routed, Routes, Table};
 
 /// Puts the lane on each request that egress allows, and takes the callee's trail off the response.
 ///
@@ -38,7 +38,7 @@ pub struct Outbound {
     peer: Option<Arc<str>>,
     default_headers: HeaderMap,
     pub(crate) redirects: Redirects,
-    pub(crate) routes: Option<Arc<dyn Routes>>,
+    pub(crate) routes: Option<Table>,
     /// Whether a client was given our redirect policy, so that redirects are seen.
     sees_redirects: Arc<AtomicBool>,
 }

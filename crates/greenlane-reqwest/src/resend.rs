@@ -14,7 +14,7 @@ use reqwest::header::{
 use reqwest::redirect::Attempt;
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
-use crate::routes::Routes;
+use crate::routes::{Routes, Table};
 
 /// Headers that reqwest takes off a request when a redirect leaves its origin.
 pub(crate) const SENSITIVE: [&str; 5] =
@@ -29,7 +29,7 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct Watch {
     greenlane: Greenlane,
-    routes: Option<Arc<dyn Routes>>,
+    routes: Option<Table>,
     /// Egress allowed the host, so the next one must be allowed as well; or it didn't, so the next one
     /// must be refused as well. `None` where there is nothing to tell.
     told: Option<bool>,
@@ -59,7 +59,7 @@ impl Watch {
     /// `None` where a redirect may go wherever it likes: there is nothing to tell.
     pub(crate) fn new(
         greenlane: &Greenlane,
-        routes: Option<&Arc<dyn Routes>>,
+        routes: Option<&Table>,
         call: &OutboundCall,
         keeps_host: bool,
         earlier: Vec<Url>,

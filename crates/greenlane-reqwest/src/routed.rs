@@ -1,7 +1,5 @@
 //! Calls that are sent where a table of routes says.
 
-use std::sync::Arc;
-
 use greenlane_core::{Attempts, Greenlane, Lane};
 use greenlane_routing::{Address, Call, Keeper, KeptBody, Next, Outcome, Plan, Routing, Sending};
 use reqwest::header::{HOST, HeaderValue};
@@ -28,13 +26,14 @@ impl Outbound {
     #[must_use]
     pub fn routes(mut self, routing: &Routing) -> Self {
         let (greenlane, routing) = (self.greenlane.clone(), routing.clone());
-        self.routes = Some(Arc::new(Table { greenlane, routing }));
+        self.routes = Some(Table { greenlane, routing });
         self
     }
 }
 
-#[derive(Debug)]
-struct Table {
+/// The table of the routing that an outbound has. Two pointers: a clone counts nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
     greenlane: Greenlane,
     routing: Routing,
 }

@@ -6,6 +6,10 @@ use greenlane_core::{Attempts, Lane};
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::Result;
 
+/// The table that an outbound has.
+#[cfg(feature = "routing")]
+pub(crate) use crate::routed::Table;
+
 /// A table of routes.
 pub(crate) trait Routes: fmt::Debug + Send + Sync {
     /// Rewrites a request for where its route says; `None` where it goes where its URL says.
@@ -49,4 +53,27 @@ pub(crate) trait Routed: Send + Sync {
         redirected: Option<bool>,
         spare: &mut Request,
     ) -> Result<bool>;
+}
+
+/// The table where there is none.
+#[cfg(not(feature = "routing"))]
+#[derive(Clone, Debug)]
+pub(crate) enum Table {}
+
+#[cfg(not(feature = "routing"))]
+impl Routes for Table {
+    fn route(
+        &self,
+        _: &Lane,
+        _: Option<&str>,
+        _: Option<&Attempts>,
+        _: Option<u32>,
+        _: &mut Request,
+    ) -> Result<Option<Box<dyn Routed>>> {
+        match *self {}
+    }
+
+    fn lists(&self, _: &Url) -> bool {
+        match *self {}
+    }
 }
