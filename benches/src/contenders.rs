@@ -3,12 +3,14 @@
 mod floor;
 mod metainfo;
 pub(crate) mod opentelemetry;
+mod routed;
 mod shared_handle;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use greenlane_core::Greenlane;
+use greenlane_routing::Routing;
 use greenlane_tower::{InboundLayer, OutboundLayer};
 use http::{Request, Response};
 use opentelemetry::{Extracting, Injecting, of_context, of_span};
@@ -58,6 +60,8 @@ pub fn shared(name: &str) -> Factory {
         }
         "greenlane" => greenlane(false),
         "greenlane-trail" => greenlane(true),
+        routed::TABLE => greenlane_routed(&routed::table()),
+        routed::FILE => greenlane_routed(&routed::file()),
         "opentelemetry" => {
             opentelemetry::baggage_alone();
             factory(layer_fn(Extracting), layer_fn(|inner| Injecting(inner, of_context)))
@@ -92,6 +96,13 @@ fn greenlane(trail: bool) -> Factory {
     let greenlane = greenlane.trail(trail).build().unwrap();
     let (inbound, outbound) = (InboundLayer::new(&greenlane), OutboundLayer::new(&greenlane));
     speaking(Dialect::Baggage, inbound, outbound, Callee { has_trail: trail })
+}
+
+fn greenlane_routed(routing: &Routing) -> Factory {
+    let greenlane = Greenlane::inside("fms-api").serves(["release-42"]).build().unwrap();
+    let outbound = OutboundLayer::new(&greenlane).routes(routing);
+    let callee = Callee { has_trail: true };
+    speaking(Dialect::Baggage, InboundLayer::new(&greenlane), outbound, callee)
 }
 
 fn factory<I, O, B>(inbound: I, outbound: O) -> Factory

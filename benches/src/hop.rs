@@ -160,7 +160,7 @@ thread_local! {
 const PREVIEW: HeaderName = HeaderName::from_static("x-preview");
 const TRAIL: HeaderName = HeaderName::from_static("x-preview-trail");
 
-impl Service<Request<Body>> for Callee {
+impl<B> Service<Request<B>> for Callee {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -169,7 +169,7 @@ impl Service<Request<Body>> for Callee {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         TOLD.with_borrow_mut(|told| {
             if let Some(told) = told {
                 told.push(request.headers().clone());

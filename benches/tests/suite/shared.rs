@@ -41,6 +41,16 @@ fn two_threads_share_nothing_that_greenlane_writes_with_its_trail() {
     nothing_is_shared("greenlane-trail");
 }
 
+#[test]
+fn two_threads_share_nothing_that_a_table_of_routes_writes() {
+    nothing_is_shared("greenlane-routed");
+}
+
+#[test]
+fn two_threads_share_nothing_that_a_table_in_a_file_writes() {
+    nothing_is_shared("greenlane-routed-file");
+}
+
 /// Or what is written would be of the allocator and of the hop itself.
 #[test]
 fn two_threads_share_nothing_where_greenlane_is_not() {
