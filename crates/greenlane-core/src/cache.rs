@@ -212,7 +212,7 @@ mod tests {
         anew(|| {
             learn(1);
             std::thread::scope(|threads| {
-                threads.spawn(|| assert!(known().is_empty())).join().unwrap()
+                threads.spawn(|| assert!(known().is_empty())).join().unwrap();
             });
             assert_eq!(known(), [1]);
         });
@@ -248,7 +248,7 @@ mod tests {
         assert!(filled <= MAX_CACHES, "{filled}");
         // Threads that ended made room for others.
         std::thread::scope(|threads| {
-            threads.spawn(|| assert!(!learn(1) && learn(1))).join().unwrap()
+            threads.spawn(|| assert!(!learn(1) && learn(1))).join().unwrap();
         });
     }
 

@@ -123,10 +123,8 @@ impl Observers {
         let mut next = self.first.get();
         while let Some(observing) = next {
             let told = AssertUnwindSafe(|| tell(&*observing.observer));
-            if catch_unwind(told).is_err() {
-                if !self.warned.swap(true, Ordering::Relaxed) {
-                    tracing::error!("greenlane: an observer panicked; requests go on without it");
-                }
+            if catch_unwind(told).is_err() && !self.warned.swap(true, Ordering::Relaxed) {
+                tracing::error!("greenlane: an observer panicked; requests go on without it");
             }
             next = observing.next.get();
         }

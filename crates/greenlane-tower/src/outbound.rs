@@ -246,7 +246,7 @@ mod tests {
 
     fn in_preview() -> Scope {
         let greenlane = Greenlane::inside("fms-api").build().unwrap();
-        let mut headers = http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.insert("x-preview", http::HeaderValue::from_static("release-42"));
         greenlane.extract(&mut headers).scope().clone()
     }

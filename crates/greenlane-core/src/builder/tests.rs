@@ -30,7 +30,7 @@ fn every_variable_has_its_effect() {
         ("PATH", "is not ours"),
     ]);
     let greenlane = builder.unwrap().build().unwrap();
-    let inner = &*greenlane.0;
+    let inner = greenlane.0;
     assert_eq!(inner.identity.version.as_deref(), Some("1.9.0"));
     assert_eq!(inner.identity.serves.len(), 2);
     assert_eq!(greenlane.role(), Some(Role::Preview));

@@ -187,7 +187,7 @@ impl Wires {
         if found {
             let mut spliced = Spliced::default();
             headers.visit(&BAGGAGE, &mut |line| {
-                spliced.add(line, |member| self.could_be_ours(member.key()))
+                spliced.add(line, |member| self.could_be_ours(member.key()));
             });
             self.put(&spliced, headers, counters);
         }

@@ -128,7 +128,7 @@ impl Decision {
         if let Some(reason) = self.unreadable {
             inner.counters.add(reason.counter(), 1);
         }
-        inner.counters.add(Counter::Rejected, rejection.is_some_and(|r| r.is_counted()).into());
+        inner.counters.add(Counter::Rejected, rejection.is_some_and(Rejection::is_counted).into());
         let mut barred = self.conflict || stripped;
         let (mut refused, mut shown, mut preview) = (None, true, None);
         match admitted {
