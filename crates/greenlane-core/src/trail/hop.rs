@@ -42,9 +42,10 @@ impl Hop {
     /// An instance's own verdict.
     pub(crate) fn of_instance(identity: &Identity, served: Served) -> Self {
         Self {
-            version: identity.version.clone(),
+            // Copies: all threads would write the count of a clone.
+            version: identity.version.as_deref().map(Into::into),
             role: identity.role(),
-            ..Self::of_call(identity.service.clone(), served)
+            ..Self::of_call(&*identity.service, served)
         }
     }
 
