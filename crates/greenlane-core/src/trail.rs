@@ -40,7 +40,7 @@ impl Trail {
     /// Reads a trail from the value of its header.
     ///
     /// Parameters that are not known are ignored, and a `served` that is not known is
-    /// [`Served::Unknown`], so that an older reader reads a newer trail.
+    /// [`Served::Unknown`](crate::Served::Unknown), so that an older reader reads a newer trail.
     ///
     /// # Errors
     ///
