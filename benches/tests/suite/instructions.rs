@@ -1,4 +1,6 @@
 //! Ratios of one build on one machine: never numbers of another.
+//!
+//! What is allowed is by the compiler that `rust-toolchain.toml` pins: another one takes other instructions.
 
 use std::path::{Path, PathBuf};
 
