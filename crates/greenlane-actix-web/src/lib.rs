@@ -44,15 +44,10 @@ mod errors;
 mod extract;
 #[cfg(feature = "awc")]
 mod frozen;
-#[cfg(test)]
-mod hand_off;
 mod headers;
 mod inbound;
 #[cfg(feature = "awc")]
 mod outbound;
-#[cfg(test)]
-#[cfg(feature = "awc")]
-mod over_sockets;
 #[cfg(all(feature = "awc", feature = "routing"))]
 mod routed;
 #[cfg(feature = "testing")]

@@ -18,8 +18,6 @@
 
 mod extract;
 mod inbound;
-#[cfg(test)]
-mod websockets;
 
 pub use extract::{CurrentLane, Missing, NoPreview, Wanted};
 pub use inbound::{AxumBodies, InboundLayer};

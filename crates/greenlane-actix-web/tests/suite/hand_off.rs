@@ -6,11 +6,10 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::{self, Bytes, Payload};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use futures_util::StreamExt;
+use greenlane_actix_web::Inbound;
 use greenlane_core::{Greenlane, Scope, bind, spawn_blocking, spawn_local};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-
-use crate::Inbound;
 
 fn seen() -> String {
     format!("{:?}", Scope::current())

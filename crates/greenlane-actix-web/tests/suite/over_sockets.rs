@@ -10,9 +10,8 @@ use actix_web::web::{self, Bytes, Payload};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use awc::Client;
 use futures_util::{StreamExt, stream};
+use greenlane_actix_web::{Inbound, Outbound};
 use greenlane_core::{Greenlane, HandOff, InboundCall, Lane};
-
-use crate::{Inbound, Outbound};
 
 /// Tells what it was told, in the way that the path says.
 async fn callee(request: HttpRequest, payload: Payload) -> actix_web::Result<HttpResponse> {

@@ -6,12 +6,11 @@ use axum::extract::ws::{Message, WebSocket};
 use axum::response::Response;
 use axum::routing::get;
 use futures_util::StreamExt;
+use greenlane_axum::InboundLayer;
 use greenlane_core::{Greenlane, Scope, bind_async};
 use tokio::net::TcpListener;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-
-use crate::InboundLayer;
 
 /// Says in which scope it runs, before and after it has waited.
 async fn talk(mut socket: WebSocket) {
