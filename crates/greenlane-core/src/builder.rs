@@ -1,7 +1,9 @@
 //! The settings of a handle, and how it is made.
 
+mod entrance;
 mod env;
 mod guard;
+mod switches;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -238,7 +240,7 @@ impl Builder {
     /// For the first setting that can't be used: which, its value, what is wrong and what is
     /// accepted. A disabled handle is made whatever else is set.
     pub fn build(self) -> Result<Greenlane, ConfigError> {
-        if !self.enabled || !env::enabled()? {
+        if !self.enabled || !switches::enabled()? {
             tracing::info!(
                 service = self.service,
                 "greenlane: disabled, everything passes through"
@@ -256,7 +258,7 @@ impl Builder {
             let _ = greenlane.reload();
             return Ok(greenlane);
         }
-        let strict = self.strict.map_or_else(env::strict, Ok)?;
+        let strict = self.strict.map_or_else(switches::strict, Ok)?;
         let inner = Inner { strict, ..self.into_inner()? };
         log(&inner);
         start(inner)

@@ -3,12 +3,13 @@
 //! An adapter hands its framework's header map to the propagator through these two traits. For
 //! `http` 1 (feature `http`), `HashMap<String, String>` and lists of byte pairs they are written.
 
+mod known;
 mod name;
 mod names;
 
 use std::collections::HashMap;
 
-pub(crate) use name::{
+pub(crate) use known::{
     BAGGAGE, CACHE_CONTROL, CONNECTION, COOKIE, FORWARDED, GRPC_STATUS, HOST,
     TARGETED_CACHE_CONTROL, TRACEPARENT, TRACESTATE, X_FORWARDED_FOR, X_FORWARDED_PORT,
 };

@@ -5,8 +5,6 @@ mod shortcut;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-pub(crate) use shortcut::Shortcut;
-
 use crate::admission::{Admission, Edge, Guard};
 use crate::carrier::{HeaderName, HeaderSink, HeaderSource};
 use crate::counters::{Counters, Counts, Targets};
@@ -59,6 +57,15 @@ pub(crate) struct Inner {
     pub(crate) warned_unscoped: Warned,
     pub(crate) role_file: Option<RoleFile>,
     pub(crate) role_trouble: Mutex<RoleTrouble>,
+}
+
+/// What of a request has to be known before it can be taken in without a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shortcut {
+    /// A request that says nothing of a preview is in the active lane, and nothing else is done to it.
+    pub(crate) active: bool,
+    /// A request that names a preview, and that the wires name alike, is in its lane, and nothing else is done to it.
+    pub(crate) preview: bool,
 }
 
 impl Greenlane {

@@ -1,14 +1,16 @@
 //! How a lane is written: a dedicated header, a baggage member, or both.
 
 mod boundary;
+mod look;
 mod presets;
 mod reading;
 mod values;
 mod wires;
 
 pub(crate) use boundary::keep_from_connection;
+pub(crate) use look::{Candidates, Look};
 pub(crate) use reading::{Reading, Reason};
-pub(crate) use values::{Candidates, Look, WireValues};
+pub(crate) use values::WireValues;
 pub(crate) use wires::Wires;
 
 use crate::baggage::trim;

@@ -61,15 +61,6 @@ pub(crate) enum Credential {
 }
 
 impl Credential {
-    /// What stands there. Two lines, or two cookies of this name that differ, are nothing: a stranger
-    /// may have added one.
-    pub(crate) fn value<'a>(&self, entry: &super::Entry<'a>) -> Option<&'a [u8]> {
-        match self {
-            Self::Header(name) => entry.only(name),
-            Self::Cookie(name) => entry.cookie(name),
-        }
-    }
-
     /// Whether this is the name of its header, as an option of `Connection`.
     pub(crate) fn is_header(&self, option: &str) -> bool {
         matches!(self, Self::Header(name) if name.as_str().eq_ignore_ascii_case(option))

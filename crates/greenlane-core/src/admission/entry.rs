@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::credential;
+use super::credential::{self, Credential};
 use super::request::{InboundRequest, Verified};
 use super::sources::{self, Sources};
 use crate::baggage::trim;
@@ -140,6 +140,17 @@ impl<'a> Entry<'a> {
     #[cfg(feature = "token")]
     pub(crate) fn counters(&self) -> &'a Counters {
         self.counters
+    }
+}
+
+impl Credential {
+    /// What stands there. Two lines, or two cookies of this name that differ, are nothing: a stranger
+    /// may have added one.
+    pub(crate) fn value<'a>(&self, entry: &Entry<'a>) -> Option<&'a [u8]> {
+        match self {
+            Self::Header(name) => entry.only(name),
+            Self::Cookie(name) => entry.cookie(name),
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! By a signed token: a JWT, RFC 7519, <https://www.rfc-editor.org/rfc/rfc7519>.
 
 mod claims;
+mod demands;
 mod keys;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use claims::{Demands, Flaw};
+use claims::Flaw;
+use demands::Demands;
 pub use keys::{Key, Keys};
 
 use super::credential::{Credential, Place};

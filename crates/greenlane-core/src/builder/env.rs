@@ -5,14 +5,13 @@ use std::env;
 
 use super::Builder;
 use super::guard::GuardSettings;
+use super::switches::{ENABLED, STRICT, flag};
 use crate::error::ConfigError;
 use crate::handle::Greenlane;
 use crate::role::Role;
 use crate::wire::Wire;
 
 const PREFIX: &str = "GREENLANE_";
-const ENABLED: &str = "GREENLANE_ENABLED";
-const STRICT: &str = "GREENLANE_STRICT";
 const PREVIEWS_ONLY: &str = "GREENLANE_PREVIEWS_ONLY";
 const REJECT_MISMATCH: &str = "GREENLANE_REJECT_MISMATCH";
 const KNOWN: &[&str] = &[
@@ -138,31 +137,6 @@ impl Greenlane {
             if KNOWN.contains(&&*variable) { error.of(&variable) } else { error }
         })?;
         Ok(builder)
-    }
-}
-
-/// The kill switch, which holds for handles made by code too.
-pub(super) fn enabled() -> Result<bool, ConfigError> {
-    switch(ENABLED, true)
-}
-
-/// Whether unscoped calls are refused, where code does not say.
-pub(super) fn strict() -> Result<bool, ConfigError> {
-    switch(STRICT, false)
-}
-
-fn switch(name: &str, default: bool) -> Result<bool, ConfigError> {
-    match env::var_os(name) {
-        Some(value) if !value.is_empty() => flag(name, &value.to_string_lossy()),
-        _ => Ok(default),
-    }
-}
-
-fn flag(name: &str, value: &str) -> Result<bool, ConfigError> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(ConfigError::new(name, value, "it is neither", "true or false")),
     }
 }
 

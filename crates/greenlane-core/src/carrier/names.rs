@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::HeaderName;
+use super::name::HeaderName;
 
 /// A few names of headers, in an order. Nearly no other header is as long as one of them and begins with the same letter:
 /// to find out is less than to compare it with each.

@@ -1,15 +1,6 @@
 //! Requests that need no decision, as nearly all.
 
-use super::Inner;
-
-/// What of a request has to be known before it can be taken in without a decision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Shortcut {
-    /// A request that says nothing of a preview is in the active lane, and nothing else is done to it.
-    pub(crate) active: bool,
-    /// A request that names a preview, and that the wires name alike, is in its lane, and nothing else is done to it.
-    pub(crate) preview: bool,
-}
+use super::{Inner, Shortcut};
 
 impl Shortcut {
     /// What the settings leave undecided. Every setting is named here, so that a new one does not compile before

@@ -1,23 +1,7 @@
-//! What a token must say, and what it may let into.
+//! What a token says.
 
-use jwt_compact::{Claims, UntrustedToken};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-use super::keys::Key;
-use crate::admission::verified::Users;
-
-/// Longer ones aren't looked at.
-pub(super) const MAX_LEN: usize = 4096;
-
-/// By how much clocks may differ, in seconds.
-pub(super) const LEEWAY: i64 = 60;
-
-/// What is asked of a token besides a signature.
-pub(super) struct Demands {
-    pub(super) audience: Box<str>,
-    pub(super) subjects: Option<Users>,
-}
 
 /// Why a token is refused. Nothing of the token itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,23 +42,23 @@ impl Flaw {
 pub(super) struct Extensions {
     /// RFC 7515, section 4.1.11, <https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11>.
     #[serde(default)]
-    crit: Option<IgnoredAny>,
+    pub(super) crit: Option<IgnoredAny>,
 }
 
 /// The claims that matter besides those of time.
 #[derive(Deserialize)]
 pub(super) struct Granted {
     #[serde(default)]
-    aud: OneOrMore,
+    pub(super) aud: OneOrMore,
     #[serde(default)]
-    preview: OneOrMore,
-    sub: Option<String>,
+    pub(super) preview: OneOrMore,
+    pub(super) sub: Option<String>,
 }
 
 /// Most claims with several values may be a string where there is one: `aud`, RFC 7519, section 4.1.3.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum OneOrMore {
+pub(super) enum OneOrMore {
     One(String),
     More(Vec<String>),
 }
@@ -86,62 +70,10 @@ impl Default for OneOrMore {
 }
 
 impl OneOrMore {
-    fn into_vec(self) -> Vec<String> {
+    pub(super) fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(only) => vec![only],
             Self::More(all) => all,
         }
     }
-}
-
-impl Demands {
-    /// The previews, or patterns of them, that the token lets into at this second of the Unix epoch.
-    pub(super) fn previews(
-        &self,
-        token: &[u8],
-        keys: &[Key],
-        now: i64,
-    ) -> Result<Vec<String>, Flaw> {
-        if token.len() > MAX_LEN {
-            return Err(Flaw::TooLong);
-        }
-        let text = std::str::from_utf8(token).map_err(|_| Flaw::Malformed)?;
-        let token = UntrustedToken::<Extensions>::try_from(text).map_err(|_| Flaw::Malformed)?;
-        if token.header().other_fields.crit.is_some() {
-            return Err(Flaw::Critical);
-        }
-        let claims = verified(&token, keys)?;
-        let (begins, ends) = (claims.not_before, claims.expiration);
-        // In seconds, since chrono's own arithmetic panics at the end of time.
-        let ends = ends.ok_or(Flaw::NoExpiry)?.timestamp();
-        if now >= ends.saturating_add(LEEWAY) {
-            return Err(Flaw::Expired);
-        }
-        if begins.is_some_and(|begins| now.saturating_add(LEEWAY) < begins.timestamp()) {
-            return Err(Flaw::NotYet);
-        }
-        let Granted { aud, preview, sub } = claims.custom;
-        if !aud.into_vec().iter().any(|audience| **audience == *self.audience) {
-            return Err(Flaw::Audience);
-        }
-        let subjects = self.subjects.as_ref();
-        if !subjects.is_none_or(|subjects| sub.is_some_and(|sub| subjects.include(&sub))) {
-            return Err(Flaw::Subject);
-        }
-        let previews = preview.into_vec();
-        if previews.is_empty() { Err(Flaw::NoPreview) } else { Ok(previews) }
-    }
-}
-
-/// The claims, once one of the keys says that they were signed with it: the one that the token names, if it names one.
-fn verified(token: &UntrustedToken<'_, Extensions>, keys: &[Key]) -> Result<Claims<Granted>, Flaw> {
-    let named = token.header().key_id.as_deref();
-    let mut verified = Err(Flaw::UnknownKey);
-    for key in keys.iter().filter(|key| named.is_none_or(|named| key.is(named))) {
-        verified = key.verify(token);
-        if verified.is_ok() {
-            break;
-        }
-    }
-    verified
 }

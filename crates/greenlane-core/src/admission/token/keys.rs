@@ -3,7 +3,7 @@
 mod file;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -135,31 +135,6 @@ impl Keys {
         Ok(Self::of(checked(keys)?, None))
     }
 
-    /// The keys of a file that holds a JWK Set (RFC 7517, section 5,
-    /// <https://www.rfc-editor.org/rfc/rfc7517#section-5>), polled in the background once a second: a
-    /// Kubernetes Secret, for instance. `oct` keys are secrets for HS256, `OKP` keys with the curve Ed25519
-    /// public keys; others are not looked at. Each has a `kid`.
-    ///
-    /// ```json
-    /// {"keys": [
-    ///   {"kty": "OKP", "crv": "Ed25519", "kid": "ci", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
-    ///   {"kty": "oct", "alg": "HS256", "kid": "2026-11", "k": "…"}
-    /// ]}
-    /// ```
-    ///
-    /// At start it must be there and hold a key. A file that can't be used later leaves the keys as they were, and is
-    /// counted and logged; `{"keys":[]}` takes all of them away.
-    ///
-    /// # Errors
-    ///
-    /// When it can't be read or used. The message never quotes it.
-    pub fn file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        let path = path.as_ref();
-        let keys = Self::of(file::read(path)?, Some(path.to_owned()));
-        file::follow_keys(&keys.0)?;
-        Ok(keys)
-    }
-
     fn of(keys: Vec<Key>, file: Option<PathBuf>) -> Self {
         let (current, trouble) = (RwLock::new(keys.into()), Mutex::default());
         Self(Arc::new(Shared { current, file, trouble, unread: AtomicU64::new(0) }))
@@ -175,15 +150,6 @@ impl Keys {
         Ok(())
     }
 
-    /// Reads the file now, as the background does once a second. Keys that come from code stay as they are.
-    ///
-    /// # Errors
-    ///
-    /// When it can't be read or used; the keys stay as they were.
-    pub fn reload(&self) -> Result<(), ConfigError> {
-        self.0.reload()
-    }
-
     /// How often the file could not be read or used.
     pub fn unread(&self) -> u64 {
         self.0.unread.load(Ordering::Relaxed)
@@ -197,24 +163,6 @@ impl Keys {
 impl Shared {
     fn replace(&self, keys: Vec<Key>) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
-    }
-
-    fn reload(&self) -> Result<(), ConfigError> {
-        let Some(path) = &self.file else {
-            return Ok(());
-        };
-        // Held while it is read: an earlier reading never comes after a later one.
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = file::read(path).map(|keys| self.replace(keys));
-        let problem = read.as_ref().err();
-        if let Some(problem) = problem {
-            self.unread.fetch_add(1, Ordering::Relaxed);
-            if trouble.as_ref() != Some(problem) {
-                tracing::warn!(%problem, "greenlane: the keys stay as they were");
-            }
-        }
-        *trouble = problem.cloned();
-        read
     }
 }
 

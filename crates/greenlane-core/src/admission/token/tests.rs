@@ -5,7 +5,7 @@ use jwt_compact::{Algorithm, AlgorithmExt, Claims, Header};
 use logged::logged;
 use serde_json::{Value, json};
 
-use super::claims::{LEEWAY, MAX_LEN};
+use super::demands::{LEEWAY, MAX_LEN};
 use super::*;
 use crate::carrier::test_headers::headers;
 use crate::temp_file::temp_file;

@@ -1,21 +1,78 @@
 //! A file that holds a JWK Set, RFC 7517, section 5.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use jwt_compact::jwk::JsonWebKey;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Key, Shared, checked};
+use super::{Key, Keys, Shared, checked};
 use crate::error::ConfigError;
 use crate::follow::follow;
 
 const ACCEPTED: &str = "a file that holds a JWK Set (RFC 7517) with keys of type oct for HS256, or OKP with the curve Ed25519, \
      each with a kid";
 
+impl Keys {
+    /// The keys of a file that holds a JWK Set (RFC 7517, section 5,
+    /// <https://www.rfc-editor.org/rfc/rfc7517#section-5>), polled in the background once a second: a
+    /// Kubernetes Secret, for instance. `oct` keys are secrets for HS256, `OKP` keys with the curve Ed25519
+    /// public keys; others are not looked at. Each has a `kid`.
+    ///
+    /// ```json
+    /// {"keys": [
+    ///   {"kty": "OKP", "crv": "Ed25519", "kid": "ci", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+    ///   {"kty": "oct", "alg": "HS256", "kid": "2026-11", "k": "…"}
+    /// ]}
+    /// ```
+    ///
+    /// At start it must be there and hold a key. A file that can't be used later leaves the keys as they were, and is
+    /// counted and logged; `{"keys":[]}` takes all of them away.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read or used. The message never quotes it.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        let path = path.as_ref();
+        let keys = Self::of(read(path)?, Some(path.to_owned()));
+        follow_keys(&keys.0)?;
+        Ok(keys)
+    }
+
+    /// Reads the file now, as the background does once a second. Keys that come from code stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read or used; the keys stay as they were.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        self.0.reload()
+    }
+}
+
+impl Shared {
+    fn reload(&self) -> Result<(), ConfigError> {
+        let Some(path) = &self.file else {
+            return Ok(());
+        };
+        // Held while it is read: an earlier reading never comes after a later one.
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = read(path).map(|keys| self.replace(keys));
+        let problem = read.as_ref().err();
+        if let Some(problem) = problem {
+            self.unread.fetch_add(1, Ordering::Relaxed);
+            if trouble.as_ref() != Some(problem) {
+                tracing::warn!(%problem, "greenlane: the keys stay as they were");
+            }
+        }
+        *trouble = problem.cloned();
+        read
+    }
+}
+
 /// What stands in the file is secret, so no error quotes it: serde's would.
-pub(super) fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
+fn read(path: &Path) -> Result<Vec<Key>, ConfigError> {
     let refuse = |problem: String| {
         ConfigError::new("keys", path.to_string_lossy().as_bytes(), problem, ACCEPTED)
     };
@@ -69,7 +126,7 @@ fn key(jwk: Map<String, Value>) -> Result<Option<Key>, String> {
 }
 
 /// Follows the file while the keys live.
-pub(super) fn follow_keys(keys: &Arc<Shared>) -> Result<(), ConfigError> {
+fn follow_keys(keys: &Arc<Shared>) -> Result<(), ConfigError> {
     // What went wrong is counted and logged inside.
     let followed = follow("greenlane-keys", Arc::downgrade(keys), |keys| _ = keys.reload());
     followed.map_err(|error| {
