@@ -1,9 +1,14 @@
 //! Unscoped, background, edge, and the switches.
 
-use greenlane_core::{Gate, Greenlane};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use greenlane_core::{Answered, Gate, Greenlane, Hop, Observer, Preview};
+
+use http::Response;
 
 use super::behaviours;
-use crate::harness::Harness;
+use crate::harness::{Harness, Reply};
 use crate::world::{WANTED, World, inside, ok};
 
 behaviours! {
@@ -14,6 +19,7 @@ behaviours! {
     the_edges_gates_let_testers_in;
     a_service_can_choose_to_answer_400 passes forgetful;
     the_kill_switch_passes_everything_through passes without, forgetful;
+    an_observer_that_panics_changes_no_answer;
 }
 
 async fn unscoped_calls_are_counted_and_sent(harness: &'static dyn Harness) {
@@ -106,4 +112,40 @@ async fn the_kill_switch_passes_everything_through(harness: &'static dyn Harness
         (call.lines("x-preview"), call.lines("baggage")),
         (vec!["c d".to_owned()], vec![",,preview=x".to_owned()])
     );
+}
+
+/// Panics whenever it is told something.
+#[derive(Default)]
+struct Panics(AtomicUsize);
+
+impl Observer for Panics {
+    fn answered(&self, _: &Answered<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        panic!("at a request's end, on purpose");
+    }
+
+    fn hop(&self, _: &Hop, _: Option<&Preview>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        panic!("at a hop, on purpose");
+    }
+}
+
+async fn an_observer_that_panics_changes_no_answer(harness: &'static dyn Harness) {
+    let world = World::new(harness).await;
+    let observer = Arc::new(Panics::default());
+    world.greenlane.observe(observer.clone());
+    let service = world
+        .serve(async |world, _| {
+            assert!(world.call("fms-map", "/").await.is_ok());
+            Response::new(Reply::Full("as ever".into()))
+        })
+        .await;
+    let answer = service.ask(&[("x-preview", WANTED)]).await;
+    assert_eq!((answer.status, &*answer.body), (200, &b"as ever"[..]));
+    answer.assert_calls(&["fms-map;d=1;served=opaque;status=200"]);
+    // Two hops and the request's end.
+    assert_eq!(observer.0.load(Ordering::Relaxed), 3);
+    let answer = service.ask(&[]).await;
+    assert_eq!((answer.status, &*answer.body, answer.trail()), (200, &b"as ever"[..], None));
+    assert_eq!(observer.0.load(Ordering::Relaxed), 4);
 }
