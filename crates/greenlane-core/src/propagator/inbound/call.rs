@@ -1,5 +1,7 @@
 //! A request that was taken in.
 
+// Circle: a call becomes its handler's future and then its answer, and both of them end the call.
+
 use std::time::Instant;
 
 use super::answer;

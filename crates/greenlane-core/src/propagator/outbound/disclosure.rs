@@ -1,5 +1,7 @@
 //! What a callee is told.
 
+// Circle: a lane becomes a disclosure, which becomes a call, and each of them holds what the one before it decided.
+
 use std::sync::Arc;
 
 use super::call::{OutboundCall, Tracked};
